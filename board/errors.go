@@ -1,0 +1,62 @@
+package board
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// Kinds of failure that callers and hints tell apart, next to fs.ErrNotExist,
+// fs.ErrPermission and errors.ErrUnsupported.
+var (
+	// ErrNoAck: no part answered at that address.
+	ErrNoAck = errors.New("no acknowledgement")
+	// ErrBusTimeout: the bus was held too long, by a part that stretches the clock or a short circuit.
+	ErrBusTimeout = errors.New("bus timed out")
+	// ErrIO: the adapter failed or was unplugged; its handle is of no more use.
+	ErrIO = errors.New("bus adapter failed")
+	// ErrInUse: something else drives that line.
+	ErrInUse = errors.New("in use")
+	// ErrClosed: the bus or output was closed.
+	ErrClosed = errors.New("closed")
+)
+
+// Error is what failed on which part of the board.
+type Error struct {
+	Op    string // "open", "transfer", "take", "set"
+	Thing string // "/dev/i2c-1", "/dev/i2c-1 address 0x76", "line GPIO17"
+	Err   error  // the cause; one of the kinds above is in its chain when it is known
+}
+
+// Error implements error.
+func (e *Error) Error() string { return fmt.Sprintf("%s %s: %v", e.Op, e.Thing, e.Err) }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint returns the next move of a technician, or "".
+func (e *Error) Hint() string {
+	isBus := strings.HasPrefix(e.Thing, "/dev/i2c")
+	switch {
+	case errors.Is(e.Err, errors.ErrUnsupported) && isBus:
+		return "the adapter speaks SMBus only, or this platform has no I²C; use a real I²C bus"
+	case errors.Is(e.Err, fs.ErrNotExist) && isBus:
+		return "on a Raspberry Pi enable it with dtparam=i2c_arm=on in config.txt and reboot; otherwise load i2c-dev (modprobe i2c-dev) and check the number with ls /dev/i2c-*"
+	case errors.Is(e.Err, fs.ErrNotExist):
+		return "list lines with gpioinfo; name one by its name or as gpiochip0:17; chips plugged in later need a restart of the agent"
+	case errors.Is(e.Err, fs.ErrPermission) && isBus:
+		return "add the agent's user to group i2c (SupplementaryGroups=i2c in the unit), or pass the device into the container"
+	case errors.Is(e.Err, fs.ErrPermission):
+		return "add the agent's user to group gpio (SupplementaryGroups=gpio in the unit), or pass /dev/gpiochip* into the container"
+	case errors.Is(e.Err, ErrNoAck):
+		return "no part answers at this address: check the address, the wiring (SDA, SCL, ground) and the part's supply"
+	case errors.Is(e.Err, ErrBusTimeout):
+		return "a part holds the bus: check for a short circuit and missing pull-ups, then power-cycle the part"
+	case errors.Is(e.Err, ErrIO):
+		return "the bus adapter failed or was unplugged: plug it in again; the bus is opened anew by itself"
+	case errors.Is(e.Err, ErrInUse):
+		return "another program or a kernel driver holds the line; gpioinfo shows which"
+	}
+	return ""
+}

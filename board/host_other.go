@@ -1,0 +1,36 @@
+//go:build !linux
+
+package board
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+
+	"periph.io/x/conn/v3/i2c"
+)
+
+// HostBoard is the board the program runs on. Buses and lines are supported on
+// Linux only.
+type HostBoard struct{}
+
+// Host returns the board the program runs on.
+func Host(*slog.Logger) *HostBoard { return &HostBoard{} }
+
+// Prepare does nothing on this platform.
+func (*HostBoard) Prepare() {}
+
+// I2C implements Buses: it is an error on this platform.
+func (*HostBoard) I2C(device string) (i2c.BusCloser, error) {
+	return nil, &Error{Op: "open", Thing: device, Err: unsupported()}
+}
+
+// Output implements Lines: it is an error on this platform.
+func (*HostBoard) Output(name, line string, initial bool) (Output, error) {
+	return nil, &Error{Op: "take", Thing: "line " + line, Err: unsupported()}
+}
+
+func unsupported() error {
+	return fmt.Errorf("hardware of %s: %w", runtime.GOOS, errors.ErrUnsupported)
+}

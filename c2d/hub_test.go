@@ -1,0 +1,384 @@
+package c2d_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Azure/go-amqp"
+
+	"fieldpost/c2d"
+	"fieldpost/hub"
+	"fieldpost/internal/clock"
+	"fieldpost/internal/service"
+	"fieldpost/store"
+	"fieldpost/uplink"
+	"fieldpost/uplink/auth"
+)
+
+const deviceID = "pump%#7" // needs escaping in a link address
+
+// post is a hub with one device and a service that sends it commands.
+type post struct {
+	*testing.T
+	ctx      context.Context
+	hub      *hub.Hub
+	roots    *x509.CertPool
+	service  *service.Client
+	feedback *service.FeedbackReceiver
+	dir      string
+	sent     int
+}
+
+func newPost(t *testing.T, opt hub.Options) *post {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	opt.FeedbackEvery = 10 * time.Millisecond
+	h, err := hub.New(opt)
+	p := &post{T: t, ctx: ctx, hub: h, roots: x509.NewCertPool(), dir: t.TempDir()}
+	p.must(err)
+	run(t, h.Run)
+	p.roots.AppendCertsFromPEM(h.CAPEM())
+	_, err = h.AddDevice(deviceID)
+	p.must(err)
+	p.dial()
+	return p
+}
+
+func (p *post) dial() {
+	p.Helper()
+	var err error
+	p.service, err = service.Dial(p.ctx, service.Options{ConnectionString: p.hub.ServiceConnectionString(), RootCAs: p.roots})
+	p.must(err)
+	p.Cleanup(func() { p.service.Close() })
+	p.feedback, err = p.service.Feedback(p.ctx)
+	p.must(err)
+}
+
+// run runs f until the returned function is called, at the end of the test at the latest.
+func run(t *testing.T, f func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+func (p *post) must(err error) {
+	p.Helper()
+	if err != nil {
+		p.Fatal(err)
+	}
+}
+
+// agent is one life of the device.
+type agent struct {
+	*post
+	store   *store.Store
+	loop    *c2d.Loop
+	reports chan c2d.Report
+	kill    func() // link and store
+}
+
+func (p *post) agent(opt c2d.Options, actions ...c2d.Action) *agent {
+	p.Helper()
+	a := &agent{post: p, reports: make(chan c2d.Report, 1000)}
+	a.store = store.New(store.Options{Dir: p.dir, NoSync: true, Clock: clock.System()})
+	stopStore := run(p.T, a.store.Run)
+	opt.DeviceID = func() string { return deviceID }
+	opt.Journal, opt.Actions, opt.Clock = a.store.Journal(), actions, clock.System()
+	opt.Grace = 100 * time.Millisecond
+	for _, action := range actions {
+		opt.Allow = append(opt.Allow, action.Name)
+	}
+	opt.OnCommand = func(r c2d.Report) {
+		select {
+		case a.reports <- r:
+		default:
+		}
+	}
+	a.loop = c2d.New(opt)
+	text, err := p.hub.DeviceConnectionString(deviceID)
+	p.must(err)
+	cs, err := auth.ParseConnectionString(text)
+	p.must(err)
+	id, err := uplink.NewIdentity(cs, p.roots)
+	p.must(err)
+	link := uplink.NewLink(uplink.LinkOptions{
+		Identity:   func() (uplink.Identity, error) { return id, nil },
+		Clock:      clock.System(),
+		BackoffMin: 10 * time.Millisecond,
+		BackoffMax: 50 * time.Millisecond,
+	}, a.loop)
+	stopLink := run(p.T, link.Run)
+	a.kill = func() { stopLink(); stopStore() }
+	return a
+}
+
+// send sends a command and returns its message-id.
+func (p *post) send(id, command, body string) string {
+	p.Helper()
+	if id == "" {
+		p.sent++
+		id = fmt.Sprintf("cmd-%d", p.sent)
+	}
+	m := service.C2D{DeviceID: deviceID, MessageID: id, Body: []byte(body), Ack: service.AckFull}
+	if command != "" {
+		m.Properties = map[string]string{"command": command}
+	}
+	p.must(p.service.Send(p.ctx, m))
+	return id
+}
+
+// told waits for the feedback about a message.
+func (p *post) told(id, status string) {
+	p.Helper()
+	for {
+		records, err := p.feedback.Next(p.ctx)
+		p.must(err)
+		for _, r := range records {
+			if r.MessageID == id {
+				if r.Status != status {
+					p.Errorf("%s: the sender is told %q, want %q", id, r.Status, status)
+				}
+				return
+			}
+		}
+	}
+}
+
+// step waits for a step of a command.
+func (a *agent) step(id string, step c2d.Step) c2d.Report {
+	a.Helper()
+	for {
+		select {
+		case r := <-a.reports:
+			if r.MessageID == id && r.Step == step {
+				return r
+			}
+		case <-a.ctx.Done():
+			a.Fatalf("%s: no step %s", id, step)
+		}
+	}
+}
+
+// result takes the next result record out of the store.
+func (a *agent) result(id, outcome, body string) {
+	a.Helper()
+	lease, err := a.store.Next(a.ctx, store.Want{Classes: []store.Class{store.Result}})
+	a.must(err)
+	r := lease.Records()[0]
+	if r.CorrelationID != id || r.Props["outcome"] != outcome || !strings.Contains(string(r.Body), body) {
+		a.Errorf("result of %s %v: %s\nwant   of %s %s with %s", r.CorrelationID, r.Props, r.Body, id, outcome, body)
+	}
+	lease.Ack()
+}
+
+// noResult checks that no further result is queued.
+func (a *agent) noResult() {
+	a.Helper()
+	if n := a.store.Stats().PerClass[store.Result].Queued; n != 0 {
+		a.Errorf("%d more results", n)
+	}
+}
+
+func echo(_ context.Context, a c2d.Args) (any, error) { return a.String("text"), nil }
+
+var echoArgs = []c2d.Arg{{Name: "text", Type: "string"}}
+
+func TestHubOutcomes(t *testing.T) {
+	p := newPost(t, hub.Options{})
+	a := p.agent(c2d.Options{}, c2d.Action{Name: "echo", Args: echoArgs, Run: echo})
+
+	id := p.send("", "echo", `{"text":"hello"}`)
+	p.told(id, service.StatusSuccess)
+	a.result(id, "completed", `{"result":"hello"}`)
+
+	id = p.send("", "", `{"command":"echo","args":{"text":"again"}}`)
+	p.told(id, service.StatusSuccess)
+	a.result(id, "completed", `{"result":"again"}`)
+
+	id = p.send("", "ecko", "")
+	p.told(id, service.StatusRejected)
+	a.result(id, "rejected", "did you mean")
+
+	id = p.send("", "echo", "\xff noise")
+	p.told(id, service.StatusRejected)
+	a.result(id, "rejected", c2d.ConditionDecode)
+
+	id = p.send("cmd-1", "echo", `{"text":"hello"}`)
+	p.told(id, service.StatusSuccess)
+	a.noResult()
+	if s := a.loop.Stats(); s.Completed != 2 || s.Rejected != 2 || s.Again != 1 || s.Unsettled != 0 {
+		t.Errorf("stats = %+v", s)
+	}
+}
+
+func TestHubBusy(t *testing.T) {
+	p := newPost(t, hub.Options{RedeliverAfter: 10 * time.Millisecond})
+	a := p.agent(c2d.Options{Hold: 50 * time.Millisecond}, c2d.Action{Name: "move", Run: echo,
+		Ready: func(c2d.Args) error { return &c2d.BusyError{Reason: "the valve is moving"} }})
+	id := p.send("", "move", "")
+	for i := range 2 {
+		if r := a.step(id, c2d.StepSettle); r.Outcome != "abandoned" || r.DeliveryCount != i {
+			t.Errorf("settlement %d: %+v", i, r)
+		}
+	}
+	p.told(id, service.StatusRejected)
+	a.result(id, "rejected", "the valve is moving (given back 2 times before)")
+	a.noResult()
+}
+
+// The connection is cut while a command runs. It ends in the journal and is
+// settled when the hub delivers it again.
+func TestHubCut(t *testing.T) {
+	p := newPost(t, hub.Options{LockFor: time.Second})
+	goOn, ran := make(chan struct{}), 0
+	a := p.agent(c2d.Options{}, c2d.Action{Name: "move", Run: func(context.Context, c2d.Args) (any, error) {
+		ran++
+		<-goOn
+		return "moved", nil
+	}})
+	id := p.send("", "move", "")
+	a.step(id, c2d.StepExecute)
+	p.hub.Cut()
+	close(goOn)
+	if r := a.step(id, c2d.StepSettle); r.Err == nil {
+		t.Errorf("settled over a link that was cut: %+v", r)
+	}
+	p.must(p.hub.Restore())
+	p.dial()
+	p.told(id, service.StatusSuccess)
+	a.result(id, "completed", "moved")
+	a.noResult()
+	if ran != 1 {
+		t.Errorf("ran %d times", ran)
+	}
+}
+
+// The lock runs out while a command runs.
+func TestHubLockLost(t *testing.T) {
+	p := newPost(t, hub.Options{LockFor: 200 * time.Millisecond})
+	goOn, ran := make(chan struct{}), 0
+	a := p.agent(c2d.Options{}, c2d.Action{Name: "move", Run: func(context.Context, c2d.Args) (any, error) {
+		ran++
+		<-goOn
+		return "moved", nil
+	}})
+	id := p.send("", "move", "")
+	a.step(id, c2d.StepReceive)
+	a.step(id, c2d.StepReceive)
+	close(goOn)
+	p.told(id, service.StatusSuccess)
+	a.result(id, "completed", "moved")
+	a.noResult()
+	if ran != 1 {
+		t.Errorf("ran %d times", ran)
+	}
+}
+
+// The agent ends while a command runs, and another one starts.
+func TestHubRestart(t *testing.T) {
+	for _, repeat := range []c2d.Repeat{c2d.Once, c2d.Repeatable} {
+		t.Run(repeat.String(), func(t *testing.T) {
+			p := newPost(t, hub.Options{LockFor: 500 * time.Millisecond})
+			hang := make(chan struct{})
+			defer close(hang)
+			move := c2d.Action{Name: "move", Repeat: repeat, Run: func(context.Context, c2d.Args) (any, error) { <-hang; return nil, nil }}
+			a := p.agent(c2d.Options{}, move)
+			id := p.send("", "move", "")
+			a.step(id, c2d.StepExecute)
+			a.kill()
+			move.Run = echo
+			b := p.agent(c2d.Options{}, move)
+			if repeat == c2d.Once {
+				p.told(id, service.StatusRejected)
+				b.result(id, "rejected", c2d.ConditionInterrupted)
+			} else {
+				p.told(id, service.StatusSuccess)
+				b.result(id, "completed", "")
+			}
+			b.noResult()
+		})
+	}
+}
+
+// What foreign senders put into a message: a body that is an AMQP value, split
+// data sections, a UUID as message-id, or none.
+func TestHubForeignSenders(t *testing.T) {
+	p := newPost(t, hub.Options{})
+	a := p.agent(c2d.Options{}, c2d.Action{Name: "echo", Args: echoArgs, Run: echo})
+	cs, err := auth.ParseConnectionString(p.hub.ServiceConnectionString())
+	p.must(err)
+	nc, err := tls.Dial("tcp", p.hub.Addr(), &tls.Config{RootCAs: p.roots, ServerName: "localhost"})
+	p.must(err)
+	conn, err := amqp.NewConn(p.ctx, nc, &amqp.ConnOptions{HostName: "localhost"})
+	p.must(err)
+	defer conn.Close()
+	token := cs.SharedAccessKey.Sign(cs.HostName, cs.SharedAccessKeyName, time.Now().Add(time.Hour))
+	p.must(auth.PutToken(p.ctx, conn, cs.HostName, token))
+	session, err := conn.NewSession(p.ctx, nil)
+	p.must(err)
+	sender, err := session.NewSender(p.ctx, "/messages/devicebound", nil)
+	p.must(err)
+	to := "/devices/pump%25%237/messages/devicebound"
+	tests := []struct {
+		name string
+		id   any
+		want string
+		m    amqp.Message
+	}{
+		{"string value", "v1", "v1", amqp.Message{Value: `{"text":"x"}`}},
+		{"binary value", "v2", "v2", amqp.Message{Value: []byte(`{"text":"x"}`)}},
+		{"data sections", "v3", "v3", amqp.Message{Data: [][]byte{[]byte(`{"te`), []byte(`xt":"x"}`)}}},
+		{"uuid", amqp.UUID{15: 7}, "00000000-0000-0000-0000-000000000007", amqp.Message{Value: `{"text":"x"}`}},
+		{"ulong", uint64(12), "12", amqp.Message{Value: `{"text":"x"}`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.m.Properties = &amqp.MessageProperties{MessageID: tt.id, To: &to}
+			tt.m.ApplicationProperties = map[string]any{"command": "echo"}
+			p.must(sender.Send(p.ctx, &tt.m, nil))
+			if r := a.step(tt.want, c2d.StepSettle); r.Outcome != "completed" || r.Err != nil {
+				t.Errorf("%+v", r)
+			}
+			a.result(tt.want, "completed", `"x"`)
+		})
+	}
+	t.Run("no message-id", func(t *testing.T) {
+		p.must(sender.Send(p.ctx, &amqp.Message{Properties: &amqp.MessageProperties{To: &to},
+			ApplicationProperties: map[string]any{"command": "echo"}}, nil))
+		for {
+			select {
+			case r := <-a.reports:
+				if r.Step != c2d.StepSettle {
+					continue
+				}
+				if r.Outcome != "completed" || !strings.HasPrefix(r.MessageID, "devicebound-") {
+					t.Errorf("%+v", r)
+				}
+				a.result(r.MessageID, "completed", `""`)
+				return
+			case <-p.ctx.Done():
+				t.Fatal("not settled")
+			}
+		}
+	})
+}

@@ -1,0 +1,91 @@
+package c2d
+
+import (
+	"sync"
+	"time"
+
+	"fieldpost/store"
+)
+
+// remembered is how many commands memory keeps; the hub queues at most 50 per device.
+const remembered = 256
+
+// memory is what the process itself knows of recent commands. It is a help, not
+// a promise: the journal decides.
+type memory struct {
+	mu       sync.Mutex
+	attempts map[string]*attempt // by identity, what is between receive and settle
+	past     map[string]*past    // by identity
+	order    []string            // identities of past, oldest first
+}
+
+type past struct {
+	outcome     store.Outcome // Pending while there is none
+	releases    int
+	orphanSince time.Time // when it was first found to be an orphan
+}
+
+// attempt is one command on its way. Further deliveries of it wait for its end.
+type attempt struct {
+	done chan struct{}
+	end  ending // valid once done is closed
+}
+
+// join returns the attempt for an identity, and whether the caller began it.
+func (m *memory) join(identity string) (a *attempt, mine bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if a := m.attempts[identity]; a != nil {
+		return a, false
+	}
+	a = &attempt{done: make(chan struct{})}
+	m.attempts[identity] = a
+	return a, true
+}
+
+// conclude ends an attempt and keeps its outcome, or the count of its releases.
+func (m *memory) conclude(identity string, a *attempt, e ending) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.past[identity]
+	if p == nil {
+		p = &past{}
+		m.past[identity] = p
+		m.order = append(m.order, identity)
+		if len(m.order) > remembered {
+			delete(m.past, m.order[0])
+			m.order = m.order[1:]
+		}
+	}
+	switch e.kind {
+	case abandoned:
+		p.releases++
+		if e.orphan && p.orphanSince.IsZero() {
+			p.orphanSince = time.Now()
+		}
+	case decided:
+		p.outcome = e.outcome
+	}
+	delete(m.attempts, identity)
+	a.end = e
+	close(a.done)
+}
+
+// recall returns the outcome of a command and how often it was released.
+func (m *memory) recall(identity string) (store.Outcome, int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p := m.past[identity]; p != nil {
+		return p.outcome, p.releases
+	}
+	return store.Outcome{}, 0
+}
+
+func (m *memory) orphanSince(identity string) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p := m.past[identity]; p != nil {
+		return p.orphanSince
+	}
+	return time.Time{}
+}

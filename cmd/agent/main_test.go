@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"os/signal"
+	"regexp"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"fieldpost/hub"
+)
+
+// childOfTest makes this binary the program itself when a test starts it.
+const childOfTest = "FIELDPOST_TEST_CHILD"
+
+// TestMain makes this binary the program itself when a story or a test calls it.
+func TestMain(m *testing.M) {
+	if os.Getenv(childOfTest) != "" {
+		os.Exit(program())
+	}
+	testscript.Main(m, map[string]func(){"agent": func() { os.Exit(program()) }})
+}
+
+func program() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return dispatch(ctx, env{out: os.Stdout, err: os.Stderr, watch: watchFromEnvironment()}, os.Args[1:])
+}
+
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			"until": until,
+			"hub":   serveHub,
+		},
+	})
+}
+
+// exits runs a program and demands this exit code: exits CODE PROGRAM ARGS…
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	if neg || err != nil {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
+	}
+	got := 0
+	var ended *exec.ExitError
+	switch err := ts.Exec(args[1], args[2:]...); {
+	case errors.As(err, &ended):
+		got = ended.ExitCode()
+	case err != nil:
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, expected %d", got, want)
+	}
+}
+
+// until runs a program again and again until its output matches: until REGEXP PROGRAM ARGS…
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until REGEXP PROGRAM ARGS…")
+	}
+	pattern := regexp.MustCompile("(?m)" + args[0])
+	var out string
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+		_ = ts.Exec(args[1], args[2:]...)
+		out = ts.ReadFile("stdout") + ts.ReadFile("stderr")
+		if pattern.MatchString(out) {
+			return
+		}
+	}
+	ts.Fatalf("%q never matched; last output:\n%s", args[0], out)
+}
+
+var wrongKey = regexp.MustCompile(`SharedAccessKey=.*`)
+
+// serveHub runs a local hub for the rest of the story and writes what a device
+// of that id needs: hub DEVICE CONNECTION-STRING-FILE CA-FILE. Beside the first it
+// leaves one with a wrong key, named .wrong.
+func serveHub(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: hub DEVICE CONNECTION-STRING-FILE CA-FILE")
+	}
+	h, err := hub.New(hub.Options{})
+	ts.Check(err)
+	_, err = h.AddDevice(args[0])
+	ts.Check(err)
+	secret, err := h.DeviceConnectionString(args[0])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(secret), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]+".wrong"), []byte(wrongKey.ReplaceAllString(secret, "SharedAccessKey=d3Jvbmd3cm9uZ3dyb25nd3Jvbmc=")), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), h.CAPEM(), 0o600))
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- h.Run(ctx) }()
+	ts.Defer(func() {
+		cancel()
+		<-done
+	})
+}

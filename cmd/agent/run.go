@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"fieldpost/internal/agent"
+	"fieldpost/internal/clock"
+	"fieldpost/internal/config"
+	"fieldpost/internal/diag"
+	"fieldpost/store"
+)
+
+const defaultConfig = "/etc/fieldpost/agent.toml"
+
+func runAgent(ctx context.Context, e env, args []string) int {
+	f := flags(e, "run")
+	path := f.String("config", defaultConfig, "configuration `file`")
+	if code, ok := parse(e, f, args); !ok {
+		return code
+	}
+	cfg, code := loadConfig(e, *path)
+	if code != exitOK {
+		return code
+	}
+	log := slog.New(slog.NewTextHandler(e.err, &slog.HandlerOptions{Level: cfg.Agent.LogLevel}))
+	err := agent.New(cfg, agent.Parts{Log: log, Version: version, Watch: e.watch}).Run(ctx)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, store.ErrLocked):
+		return fail(e, exitStore, err, "another agent uses this state folder: stop it, or set agent.state_dir to another")
+	default:
+		return fail(e, exitFailure, err, diag.Hint(err))
+	}
+}
+
+func runCheck(_ context.Context, e env, args []string) int {
+	f := flags(e, "check")
+	path := f.String("config", defaultConfig, "configuration `file`")
+	defaults := f.Bool("defaults", false, "print a complete configuration with every key and its default")
+	if code, ok := parse(e, f, args); !ok {
+		return code
+	}
+	if *defaults {
+		if err := config.Defaults(e.out); err != nil {
+			return fail(e, exitFailure, err, "")
+		}
+		return exitOK
+	}
+	cfg, code := loadConfig(e, *path)
+	if code != exitOK {
+		return code
+	}
+	problems := agent.CheckFiles(cfg, clock.System().Now())
+	if len(problems) > 0 {
+		tell(e, problems)
+		return exitConfig
+	}
+	fmt.Fprintf(e.out, "%s: fine: %d sensors, %d outputs\n", *path, len(cfg.Sensors), len(cfg.Outputs))
+	return exitOK
+}
+
+// loadConfig reads a configuration and tells everything that is wrong with it.
+func loadConfig(e env, path string) (*config.Config, int) {
+	cfg, problems := config.Load(path)
+	if cfg != nil {
+		problems = append(problems, cfg.CheckCommands(agent.CommandNames(cfg))...)
+	}
+	if len(problems) > 0 {
+		tell(e, problems)
+		return nil, exitConfig
+	}
+	return cfg, exitOK
+}
+
+func tell(e env, problems []config.Problem) {
+	for _, p := range problems {
+		fmt.Fprintln(e.err, p)
+		if p.Hint != "" {
+			fmt.Fprintln(e.err, "hint:", p.Hint)
+		}
+	}
+}

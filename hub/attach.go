@@ -1,0 +1,136 @@
+package hub
+
+import (
+	"strconv"
+	"strings"
+
+	"fieldpost/internal/amqpserver"
+	"fieldpost/internal/amqpserver/wire"
+)
+
+// attach answers one link: by what its address names, and only with a claim for
+// it.
+func (p *peer) attach(l *amqpserver.Link) error {
+	text := peerAddress(l)
+	a := parseAddress(text)
+	err := p.route(l, a, text)
+	if err != nil {
+		p.hub.log.Info("link refused", "peer", p.conn.RemoteAddr(), "address", text, "condition", err.Condition)
+		return err
+	}
+	return nil
+}
+
+// peerAddress is the address of the end that is ours.
+func peerAddress(l *amqpserver.Link) string {
+	attach := l.PeerAttach()
+	if l.PeerSends() {
+		if attach.Target != nil {
+			return attach.Target.Address
+		}
+	} else if attach.Source != nil {
+		return attach.Source.Address
+	}
+	return ""
+}
+
+// direction is an address kind and who sends on it.
+type direction struct {
+	kind      addressKind
+	peerSends bool
+}
+
+func (p *peer) route(l *amqpserver.Link, a address, text string) *wire.Error {
+	switch (direction{kind: a.kind, peerSends: l.PeerSends()}) {
+	case direction{addressCBS, true}, direction{addressCBS, false}:
+		p.openCBS(l)
+		return nil
+	case direction{addressTelemetry, true}:
+		return p.device(l, a, text, p.openTelemetry)
+	case direction{addressDeviceQ, false}:
+		return p.device(l, a, text, func(l *amqpserver.Link, d *device, _ *claim) { d.queue.receive(l) })
+	case direction{addressServiceQ, true}:
+		return p.service(l, a, text, func() *wire.Error { p.hub.openServiceSender(l); return nil })
+	case direction{addressFeedback, false}:
+		return p.service(l, a, text, func() *wire.Error { p.hub.feedback.receive(l); return nil })
+	case direction{addressEvents, false}:
+		return p.service(l, a, text, func() *wire.Error { return p.hub.redirect(a) })
+	case direction{addressPartition, false}:
+		return p.service(l, a, text, func() *wire.Error { return p.openPartition(l, a, text) })
+	case direction{addressManagement, true}, direction{addressManagement, false}:
+		return p.service(l, a, text, func() *wire.Error { p.openManagement(l); return nil })
+	default:
+		return faultAddress(text)
+	}
+}
+
+// device opens a link of a device. The connection becomes the device's own: an
+// older one loses it.
+func (p *peer) device(l *amqpserver.Link, a address, text string, open func(*amqpserver.Link, *device, *claim)) *wire.Error {
+	res := resource{"devices", a.deviceID}
+	res = append(res, a.resource[2:]...)
+	c := p.allowed(res, deviceConnect)
+	if c == nil {
+		return faultUnauthorized(text)
+	}
+	d := p.hub.registry.lookup(a.deviceID)
+	if d == nil {
+		return faultDeviceNotFound(a.deviceID)
+	}
+	p.enter(l, &openLink{resource: res, need: deviceConnect, device: d})
+	older, ok := p.hub.registry.take(d, p)
+	if !ok {
+		p.leave(l)
+		return faultDeviceDisabled(a.deviceID)
+	}
+	open(l, d, c)
+	p.leaveOnDetach(l)
+	if older != nil {
+		older.evict(d)
+	}
+	return nil
+}
+
+// service opens a link of a service.
+func (p *peer) service(l *amqpserver.Link, a address, text string, open func() *wire.Error) *wire.Error {
+	if p.allowed(a.resource, serviceConnect) == nil {
+		return faultUnauthorized(text)
+	}
+	if err := open(); err != nil {
+		return err
+	}
+	p.enter(l, &openLink{resource: a.resource, need: serviceConnect})
+	p.leaveOnDetach(l)
+	return nil
+}
+
+func (p *peer) enter(l *amqpserver.Link, open *openLink) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.links[l] = open
+}
+
+func (p *peer) leaveOnDetach(l *amqpserver.Link) {
+	opened := l.OnDetach
+	l.OnDetach = func() {
+		if opened != nil {
+			opened()
+		}
+		p.leave(l)
+	}
+}
+
+// openPartition answers a reader of the telemetry log.
+func (p *peer) openPartition(l *amqpserver.Link, a address, text string) *wire.Error {
+	group := a.resource[2]
+	n, err := strconv.ParseUint(a.partition, 10, 16)
+	if err != nil || n >= uint64(len(p.hub.events.partitions)) || !strings.EqualFold(group, "$Default") {
+		return faultAddress(text)
+	}
+	pos, err := startPosition(l.PeerAttach().Source.Filter)
+	if err != nil {
+		return faultInvalid("%v", err)
+	}
+	p.hub.events.partitions[n].read(l, pos)
+	return nil
+}

@@ -1,0 +1,83 @@
+package hub
+
+import (
+	"strings"
+
+	"fieldpost/internal/amqpserver"
+	"fieldpost/internal/amqpserver/wire"
+)
+
+const (
+	cbsRoom   = 100  // link credit, messages
+	maxClaims = 1000 // tokens per connection
+)
+
+// openCBS answers the two links of claims based security.
+func (p *peer) openCBS(l *amqpserver.Link) {
+	if !l.PeerSends() {
+		p.cbs.receive(l)
+		return
+	}
+	l.MaxMessageSize = maxTransfer
+	l.Credit = cbsRoom
+	l.OnDelivery = func(d *amqpserver.Delivery) {
+		request, err := wire.ParseMessage(d.Payload)
+		if err != nil {
+			d.Settle(wire.Rejected{Error: &wire.Error{Condition: wire.CondDecodeError, Description: err.Error()}})
+			return
+		}
+		// Microsoft's C client takes a reply that overtakes the settlement of its
+		// request for a failure.
+		d.Settle(wire.Accepted{})
+		status, description := p.putToken(request)
+		if status != statusOK {
+			p.hub.log.Info("token refused", "peer", p.conn.RemoteAddr(), "status", status, "reason", description)
+		}
+		p.cbs.answer(request, status, description, nil)
+	}
+}
+
+// Status codes of the request and reply nodes.
+const (
+	statusOK           int32 = 200
+	statusBadRequest   int32 = 400
+	statusUnauthorized int32 = 401
+	statusNotFound     int32 = 404
+	statusTooMany      int32 = 500
+)
+
+// putToken does one request on $cbs.
+func (p *peer) putToken(m *wire.Message) (status int32, description string) {
+	operation, _ := m.ApplicationProperties["operation"].(string)
+	if !strings.EqualFold(operation, "put-token") {
+		return statusBadRequest, "operation is not put-token"
+	}
+	switch kind, _ := m.ApplicationProperties["type"].(string); kind {
+	case "servicebus.windows.net:sastoken", "azure-devices.net:sastoken":
+	default:
+		return statusBadRequest, "type is missing or not known"
+	}
+	name, _ := m.ApplicationProperties["name"].(string)
+	if name == "" {
+		return statusBadRequest, "name is missing"
+	}
+	token, ok := m.Value.(string)
+	if !ok {
+		return statusBadRequest, "body is not a string value"
+	}
+	audience, ok := p.hub.names.parseAudience(name)
+	if !ok {
+		return statusUnauthorized, "name is of another host than " + p.hub.HostName()
+	}
+	c, err := p.hub.verify(token)
+	if err != nil {
+		return statusUnauthorized, err.Error()
+	}
+	if !c.resource.covers(p.hub.registry.canonical(audience)) {
+		return statusUnauthorized, "token does not cover the name"
+	}
+	if !p.grant(c) {
+		return statusTooMany, "the number of tokens on the connection has reached its limit"
+	}
+	return statusOK, "OK"
+}

@@ -1,0 +1,44 @@
+// Package hub is an IoT Hub for one machine: it speaks the cloud's AMQP 1.0
+// dialect on a TLS listener of its own, and devices and services connect to it
+// as they connect to the cloud. It is made for tests, demonstrations and the
+// desk; nothing else than a client's host name and trusted authority changes.
+//
+// In the order they are met: New makes a Hub and Run serves it. AddDevice fills
+// the registry; DeviceConnectionString and ServiceConnectionString are what the
+// clients need, CAPEM is what they must trust. Each telemetry message becomes an
+// Event in a log of partitions, after Options.Outcome, if any, has chosen a
+// Settlement for it. Cut and Restore are the network failing.
+//
+// # What it serves
+//
+//   - SASL ANONYMOUS, MSSBCBS, PLAIN or none; shared access signatures by $cbs,
+//     by PLAIN, and their expiry.
+//   - Devices: telemetry, single and batched; the cloud-to-device queue with its
+//     locks, releases, expiry and dead letters.
+//   - Services: cloud-to-device messages, feedback, and the redirect to the
+//     events.
+//   - The Event Hubs side on the same listener: the entity "fieldpost", its
+//     partitions, selector filters and management node.
+//
+// # Promises
+//
+//   - Memory is bounded: connections, tokens, queues, feedback and log each have
+//     a limit, and the log drops its oldest events first.
+//   - Telemetry is logged before it is answered. A message is logged once for
+//     each time it is sent: the hub drops no duplicates.
+//   - A cloud-to-device message reaches the device at least once unless it
+//     expires. Its sequence number never comes twice for the same device.
+//   - Feedback is made from the outcome of the message, its expiry or its
+//     delivery count. A device cannot send it.
+//   - Of two connections of one device the newest wins.
+//   - All timers are of package time, so a hub with Options.Listen "none" runs
+//     in the virtual time of testing/synctest.
+//
+// # Limits
+//
+// The log, the queues and the feedback are lost with the process; Options.Dir
+// keeps identities and keys only. One directory serves one hub at a time. The
+// size limits count the encoded message. Not served: AMQP over WebSocket,
+// X.509, modules, twin, methods, consumer groups beside $Default, epochs,
+// sending to the entity, throttling and quotas.
+package hub

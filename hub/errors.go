@@ -1,0 +1,118 @@
+package hub
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"fieldpost/internal/amqpserver/wire"
+)
+
+// Conditions and keys beyond the core specification.
+const (
+	infoTrackingID wire.Symbol = "com.microsoft:tracking-id"
+	infoIsFiltered wire.Symbol = "com.microsoft:is-filtered"
+)
+
+// Numeric codes of the cloud's error descriptions.
+const (
+	codeUnauthorized       = 401002
+	codeTokenExpired       = 401003
+	codeQueueDepth         = 403004
+	codeDeviceDisabled     = 403012
+	codeDeviceNotFound     = 404001
+	codeAddressNotFound    = 404006
+	codeLockLost           = 412002
+	codeConnectionReplaced = 400027
+	codeInvalid            = 400000
+)
+
+// faultText is the JSON in the description of an error.
+type faultText struct {
+	ErrorCode    int    `json:"errorCode"`
+	TrackingID   string `json:"trackingId"`
+	Message      string `json:"message"`
+	TimestampUTC string `json:"timestampUtc"`
+}
+
+// fault makes an error whose description is the JSON clients expect.
+func fault(condition wire.Symbol, code int, format string, args ...any) *wire.Error {
+	id, now := newTrackingID(), time.Now().UTC()
+	description, err := json.Marshal(faultText{
+		ErrorCode:    code,
+		TrackingID:   id + "-G:0-TimeStamp:" + now.Format("01/02/2006 15:04:05"),
+		Message:      fmt.Sprintf(format, args...),
+		TimestampUTC: now.Format(timeFormat),
+	})
+	if err != nil {
+		description = []byte(err.Error())
+	}
+	return &wire.Error{
+		Condition:   condition,
+		Description: string(description),
+		Info:        wire.Map{infoTrackingID: id},
+	}
+}
+
+// timeFormat is the cloud's: seven digits of a second.
+const timeFormat = "2006-01-02T15:04:05.0000000Z"
+
+func newTrackingID() string {
+	id := make([]byte, 16)
+	rand.Read(id)
+	return hex.EncodeToString(id)
+}
+
+func faultAddress(address string) *wire.Error {
+	return fault(wire.CondNotFound, codeAddressNotFound,
+		"The link address '%.200s' did not match any of the expected formats.", address)
+}
+
+func faultUnauthorized(address string) *wire.Error {
+	return fault(wire.CondUnauthorizedAccess, codeUnauthorized,
+		"No valid token on this connection allows the link '%.200s'.", address)
+}
+
+func faultTokenExpired() *wire.Error {
+	return fault(wire.CondUnauthorizedAccess, codeTokenExpired, "Token Expired.")
+}
+
+func faultDeviceNotFound(id string) *wire.Error {
+	return fault(wire.CondNotFound, codeDeviceNotFound, "Device %.128s is not registered.", id)
+}
+
+func faultDeviceDisabled(id string) *wire.Error {
+	return fault(wire.CondUnauthorizedAccess, codeDeviceDisabled, "Device %.128s is disabled.", id)
+}
+
+func faultStolen(id string) *wire.Error {
+	return fault(wire.CondLinkStolen, codeConnectionReplaced, "Device %.128s has opened a newer link.", id)
+}
+
+func faultReplaced(id string) *wire.Error {
+	return fault(wire.CondConnectionForced, codeConnectionReplaced, "Device %.128s has opened a newer connection.", id)
+}
+
+func faultLockLost() *wire.Error {
+	return fault(wire.CondNotFound, codeLockLost, "The lock of the message was lost.")
+}
+
+func faultQueueDepth(id string) *wire.Error {
+	return fault(wire.CondResourceLimitExceeded, codeQueueDepth,
+		"The queue of device %.128s has reached the queue limit of %d.", id, maxQueued)
+}
+
+func faultInvalid(format string, args ...any) *wire.Error {
+	return fault(wire.CondInvalidField, codeInvalid, format, args...)
+}
+
+// faultSize is the one error whose description is plain text.
+func faultSize(size, limit int) *wire.Error {
+	return &wire.Error{
+		Condition:   wire.CondMessageSizeExceeded,
+		Description: fmt.Sprintf("The received message (size %d bytes) exceeds the limit (%d bytes) currently allowed on the link.", size, limit),
+		Info:        wire.Map{infoTrackingID: newTrackingID(), infoIsFiltered: true},
+	}
+}

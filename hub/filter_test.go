@@ -1,0 +1,102 @@
+package hub
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"fieldpost/internal/amqpserver/wire"
+)
+
+func TestParseSelector(t *testing.T) {
+	cases := []struct {
+		text string
+		want position
+	}{
+		{"amqp.annotation.x-opt-offset > '-1'", position{by: byOffset, value: -1}},
+		{"amqp.annotation.x-opt-offset>'42'", position{by: byOffset, value: 42}},
+		{"amqp.annotation.x-opt-offset >= '42'", position{by: byOffset, value: 42, inclusive: true}},
+		{"  amqp.annotation.x-opt-offset  >=42 ", position{by: byOffset, value: 42, inclusive: true}},
+		{"amqp.annotation.x-opt-offset > '@latest'", position{by: byOffset, latest: true}},
+		{"amqp.annotation.x-opt-offset > @latest", position{by: byOffset, latest: true}},
+		{"amqp.annotation.x-opt-sequence-number > '7'", position{by: bySequence, value: 7}},
+		{"amqp.annotation.x-opt-sequence-number >= 7", position{by: bySequence, value: 7, inclusive: true}},
+		{"amqp.annotation.x-opt-enqueued-time > '1700000000000'", position{by: byEnqueuedTime, value: 1700000000000}},
+		{"amqp.annotation.x-opt-enqueuedtimeutc > 1700000000000", position{by: byEnqueuedTime, value: 1700000000000}},
+	}
+	for _, c := range cases {
+		if got, err := parseSelector(c.text); err != nil || got != c.want {
+			t.Errorf("%q: %+v, %v, want %+v", c.text, got, err, c.want)
+		}
+	}
+	for _, bad := range []string{
+		"", ">", "x-opt-offset > '1'", "amqp.annotation.x-opt-other > '1'", "amqp.annotation.x-opt-offset < '1'",
+		"amqp.annotation.x-opt-offset > ''", "amqp.annotation.x-opt-offset > 'one'", "amqp.annotation.x-opt-offset > '1",
+		"amqp.annotation.x-opt-offset > '99999999999999999999'", "amqp.annotation.x-opt-offset = '1'",
+	} {
+		if p, err := parseSelector(bad); err == nil {
+			t.Errorf("%q gives %+v", bad, p)
+		}
+	}
+}
+
+func TestStartPosition(t *testing.T) {
+	text := "amqp.annotation.x-opt-sequence-number > '7'"
+	want := position{by: bySequence, value: 7}
+	for name, value := range map[string]any{
+		"code":   wire.Described{Descriptor: selectorCode, Value: text},
+		"symbol": wire.Described{Descriptor: selectorName, Value: text},
+		"plain":  text,
+	} {
+		if got, err := startPosition(wire.Map{selectorName: value}); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	if got, err := startPosition(nil); err != nil || got != (position{by: byOffset, value: -1}) {
+		t.Errorf("no filter: %+v, %v", got, err)
+	}
+	for name, value := range map[string]any{
+		"other code": wire.Described{Descriptor: uint64(1), Value: text},
+		"number":     wire.Described{Descriptor: selectorCode, Value: int32(7)},
+		"null":       nil,
+	} {
+		if got, err := startPosition(wire.Map{selectorName: value}); err == nil {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestPositionStarts(t *testing.T) {
+	e := &logged{sequence: 5, offset: 700, enqueued: time.UnixMilli(1700000000000)}
+	cases := []struct {
+		pos  position
+		want bool
+	}{
+		{position{by: byOffset, value: -1}, true},
+		{position{by: byOffset, value: 699}, true},
+		{position{by: byOffset, value: 700}, false},
+		{position{by: byOffset, value: 700, inclusive: true}, true},
+		{position{by: bySequence, value: 4}, true},
+		{position{by: bySequence, value: 5}, false},
+		{position{by: bySequence, value: 5, inclusive: true}, true},
+		{position{by: byEnqueuedTime, value: 1699999999999}, true},
+		{position{by: byEnqueuedTime, value: 1700000000000}, false},
+		{position{by: byEnqueuedTime, value: 1700000000000, inclusive: true}, true},
+	}
+	for _, c := range cases {
+		if got := c.pos.starts(e); got != c.want {
+			t.Errorf("%+v: %v", c.pos, got)
+		}
+	}
+}
+
+func FuzzParseSelector(f *testing.F) {
+	f.Add("amqp.annotation.x-opt-offset > '-1'")
+	f.Add("amqp.annotation.x-opt-enqueued-time >= @latest")
+	f.Add(">'")
+	f.Fuzz(func(t *testing.T, text string) {
+		if _, err := parseSelector(text); err == nil && !strings.Contains(text, selectorStart) {
+			t.Errorf("%q accepted", text)
+		}
+	})
+}

@@ -1,0 +1,121 @@
+package hub
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+
+	"fieldpost/internal/amqpserver"
+)
+
+// Hub is one IoT Hub. All methods are safe for concurrent use.
+type Hub struct {
+	opts     Options
+	log      *slog.Logger
+	names    hostNames
+	caPEM    []byte
+	tls      *tls.Config
+	door     *door
+	registry *registry
+	events   *eventLog
+	feedback *feedbackQueue
+	engine   amqpserver.Options
+}
+
+// New makes a hub. It opens the listener, so that Addr is known, and with
+// Options.Dir it reads or makes the files there; it serves nothing before Run.
+func New(opts Options) (*Hub, error) {
+	opts = opts.withDefaults()
+	kept, err := openState(opts.Dir)
+	if err != nil {
+		return nil, err
+	}
+	authority, err := openAuthority(opts.Dir)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := authority.serverCertificate(opts.HostName)
+	if err != nil {
+		return nil, err
+	}
+	d, err := openDoor(opts.Listen, opts.MaxConnections)
+	if err != nil {
+		return nil, err
+	}
+	h := &Hub{
+		opts:  opts,
+		log:   opts.Log,
+		names: newHostNames(opts.HostName, d.port),
+		caPEM: authority.certPEM,
+		tls: &tls.Config{
+			MinVersion:   tls.VersionTLS12,
+			Certificates: []tls.Certificate{cert},
+			KeyLogWriter: opts.KeyLog,
+		},
+		door:     d,
+		events:   newEventLog(opts.Partitions, opts.LogBytes),
+		feedback: newFeedbackQueue(opts),
+	}
+	h.registry, err = newRegistry(h, kept)
+	if err != nil {
+		d.close()
+		return nil, err
+	}
+	h.engine = amqpserver.Options{
+		ContainerID:    "DeviceGateway_" + newTrackingID(),
+		Hostname:       opts.HostName,
+		Mechanisms:     saslMechanisms(),
+		MaxMessageSize: maxTransfer,
+		Handler:        handler{hub: h},
+		Log:            opts.Log,
+	}
+	return h, nil
+}
+
+// Run serves until ctx ends, then closes every connection and returns nil. A
+// hub runs once.
+func (h *Hub) Run(ctx context.Context) error {
+	h.log.Info("hub listening", "addr", h.Addr(), "host", h.HostName())
+	h.door.serve(ctx, h.log, h.serve)
+	h.close()
+	return nil
+}
+
+// close stops all timers; what they would have done is lost with the memory
+// they would have done it to.
+func (h *Hub) close() {
+	h.feedback.close()
+	for _, d := range h.registry.all() {
+		d.queue.close()
+	}
+}
+
+// Addr returns the host:port of the listener, also while it is cut, or "none".
+func (h *Hub) Addr() string { return h.door.addr }
+
+// HostName returns the host name of the connection strings: with the port
+// unless that is 5671.
+func (h *Hub) HostName() string { return h.names.public() }
+
+// CAPEM returns the certificate of the authority that signed the hub's own, for
+// the trust store of clients.
+func (h *Hub) CAPEM() []byte { return append([]byte(nil), h.caPEM...) }
+
+// ServiceConnectionString returns the connection string of the policy service,
+// key included.
+func (h *Hub) ServiceConnectionString() string {
+	return fmt.Sprintf("HostName=%s;SharedAccessKeyName=%s;SharedAccessKey=%s",
+		h.HostName(), policyService, h.registry.policies[policyService].primary.Base64())
+}
+
+// Cut closes the listener and every TCP connection; the hub loses nothing of
+// what it holds. Restore ends it.
+func (h *Hub) Cut() { h.door.cut() }
+
+// Restore listens again on the same address. It fails when the port was taken
+// meanwhile, and may then be called again.
+func (h *Hub) Restore() error { return h.door.restore() }
+
+// Connections returns how many connections are open.
+func (h *Hub) Connections() int { return h.door.count() }

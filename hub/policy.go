@@ -1,0 +1,43 @@
+package hub
+
+import "fmt"
+
+// right is what a token allows.
+type right uint8
+
+const (
+	deviceConnect  right = 1 << iota // the links of a device
+	serviceConnect                   // cloud-to-device, feedback, events
+)
+
+// The shared access policies of every hub.
+const (
+	policyOwner   = "iothubowner"
+	policyService = "service"
+	policyDevice  = "device"
+)
+
+// policy is one shared access policy.
+type policy struct {
+	rights             right
+	primary, secondary Key
+}
+
+// policyRights names the policies and what each allows.
+func policyRights() map[string]right {
+	return map[string]right{
+		policyOwner:   deviceConnect | serviceConnect,
+		policyService: serviceConnect,
+		policyDevice:  deviceConnect,
+	}
+}
+
+// PolicyKey returns the primary key of a shared access policy: iothubowner,
+// service or device.
+func (h *Hub) PolicyKey(name string) (Key, error) {
+	p, ok := h.registry.policies[name]
+	if !ok {
+		return Key{}, fmt.Errorf("policy %q: not known", name)
+	}
+	return p.primary, nil
+}

@@ -1,0 +1,77 @@
+package hub
+
+import (
+	"net/url"
+	"time"
+
+	"fieldpost/internal/amqpserver/wire"
+)
+
+const (
+	maxQueued     = 50       // messages waiting for one device, locked ones included
+	maxQueuedSize = 64 << 10 // bytes
+)
+
+// ackProperty asks for feedback: none (default), positive, negative or full.
+const ackProperty = "iothub-ack"
+
+// queued is one cloud-to-device message in the queue of its device.
+type queued struct {
+	message  *wire.Message // as sent, but for the header and annotations
+	sequence uint64
+	id       string
+	ack      string
+	enqueued time.Time
+	expires  time.Time
+	releases int // deliveries the device gave back
+
+	locked bool
+	lock   lockToken
+	until  time.Time // locked: end of the lock; else the earliest delivery
+}
+
+func newQueued(m *wire.Message, now time.Time, ttl time.Duration) *queued {
+	q := &queued{message: m, enqueued: now, expires: now.Add(ttl), until: now}
+	if m.Properties == nil {
+		m.Properties = &wire.Properties{}
+	}
+	q.id = idText(m.Properties.MessageID)
+	// Some clients write a zero time of their own language: years before 1970.
+	if at := m.Properties.AbsoluteExpiryTime; at.Year() > 1970 {
+		q.expires = at
+	} else {
+		m.Properties.AbsoluteExpiryTime = time.Time{}
+	}
+	q.ack, _ = m.ApplicationProperties[ackProperty].(string)
+	return q
+}
+
+// encode returns the message as it goes to the device under a lock.
+func (q *queued) encode(deviceID string, lock lockToken) ([]byte, error) {
+	m := *q.message
+	m.Header, m.DeliveryAnnotations, m.Footer = nil, nil, nil
+	m.Annotations = wire.Map{
+		annotationSequence:  q.sequence,
+		annotationTime:      q.enqueued,
+		annotationDelivery:  uint8(min(q.releases, 255)),
+		annotationLockToken: lock.String(),
+	}
+	p := *m.Properties
+	p.To = "/devices/" + url.PathEscape(deviceID) + "/messages/deviceBound"
+	m.Properties = &p
+	return m.Marshal()
+}
+
+// asksFor reports whether the sender wants to hear of the end of the message.
+func (q *queued) asksFor(s status) bool {
+	switch q.ack {
+	case "full":
+		return true
+	case "positive":
+		return s == statusSuccess
+	case "negative":
+		return s != statusSuccess
+	default:
+		return false
+	}
+}

@@ -1,0 +1,90 @@
+package hub
+
+import (
+	"slices"
+
+	"fieldpost/internal/amqpserver"
+	"fieldpost/internal/amqpserver/wire"
+)
+
+// maxReplies bounds the replies that wait for a receiver's credit, per node and
+// connection.
+const maxReplies = 64
+
+// responder is a request and reply node of one connection, such as $cbs. All its
+// methods run on the connection's own goroutine.
+type responder struct {
+	receivers []*amqpserver.Link
+	waiting   []reply
+	sent      uint32 // replies, the delivery tag
+}
+
+type reply struct {
+	to      string
+	payload []byte
+}
+
+// receive adds a link replies go to.
+func (r *responder) receive(l *amqpserver.Link) {
+	r.receivers = append(r.receivers, l)
+	l.OnCredit = r.flush
+	l.OnDetach = func() {
+		r.receivers = slices.DeleteFunc(r.receivers, func(other *amqpserver.Link) bool { return other == l })
+	}
+}
+
+// answer replies to a request: the correlation-id is its message-id, type
+// included, or absent when it had none.
+func (r *responder) answer(request *wire.Message, status int32, description string, body any) {
+	properties := &wire.Properties{}
+	to := ""
+	if request.Properties != nil {
+		properties.CorrelationID = request.Properties.MessageID
+		to = request.Properties.ReplyTo
+	}
+	m := &wire.Message{
+		Properties: properties,
+		ApplicationProperties: wire.Map{
+			"status-code":        status,
+			"status-description": description,
+		},
+		Value:    body,
+		HasValue: true,
+	}
+	payload, err := m.Marshal()
+	if err != nil {
+		return
+	}
+	if len(r.waiting) >= maxReplies {
+		r.waiting = r.waiting[1:]
+	}
+	r.waiting = append(r.waiting, reply{to: to, payload: payload})
+	r.flush()
+}
+
+// flush sends the replies whose receiver has credit.
+func (r *responder) flush() {
+	r.waiting = slices.DeleteFunc(r.waiting, func(rep reply) bool {
+		l := r.receiver(rep.to)
+		if l == nil || l.Available() == 0 {
+			return false
+		}
+		r.sent++
+		tag := []byte{byte(r.sent), byte(r.sent >> 8), byte(r.sent >> 16), byte(r.sent >> 24)}
+		return l.Send(rep.payload, amqpserver.SendOptions{Tag: tag}) == nil
+	})
+}
+
+// receiver returns the link whose target is the reply-to address, else the
+// newest.
+func (r *responder) receiver(to string) *amqpserver.Link {
+	for _, l := range r.receivers {
+		if t := l.PeerAttach().Target; to != "" && t != nil && t.Address == to {
+			return l
+		}
+	}
+	if len(r.receivers) == 0 {
+		return nil
+	}
+	return r.receivers[len(r.receivers)-1]
+}

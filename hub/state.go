@@ -1,0 +1,114 @@
+package hub
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+const (
+	stateFile    = "hub.json"
+	stateVersion = 1
+)
+
+// state is what survives a restart, as JSON.
+type state struct {
+	Version  int                   `json:"version"`
+	Starts   uint32                `json:"starts"` // of hubs on this directory
+	Policies map[string]keptPolicy `json:"policies"`
+	Devices  []keptDevice          `json:"devices"`
+}
+
+type keptPolicy struct {
+	PrimaryKey   string `json:"primaryKey"`
+	SecondaryKey string `json:"secondaryKey"`
+}
+
+type keptDevice struct {
+	ID           string `json:"deviceId"`
+	GenerationID string `json:"generationId"`
+	PrimaryKey   string `json:"primaryKey"`
+	SecondaryKey string `json:"secondaryKey"`
+	Disabled     bool   `json:"disabled,omitempty"`
+}
+
+// openState reads the state in dir; without one it is empty.
+func openState(dir string) (*state, error) {
+	data, err := readFile(dir, stateFile)
+	if err != nil {
+		return nil, err
+	}
+	s := &state{Version: stateVersion}
+	if data == nil {
+		return s, nil
+	}
+	if err := json.Unmarshal(data, s); err != nil {
+		return nil, fmt.Errorf("hub directory %s: %s: %w", dir, stateFile, err)
+	}
+	if s.Version != stateVersion {
+		return nil, fmt.Errorf("hub directory %s: %s: version %d is not known", dir, stateFile, s.Version)
+	}
+	return s, nil
+}
+
+// policies returns every policy, with the kept keys where there are some.
+func (s *state) policies() (map[string]policy, error) {
+	all := make(map[string]policy)
+	for name, rights := range policyRights() {
+		p := policy{rights: rights, primary: newKey(), secondary: newKey()}
+		if kept, ok := s.Policies[name]; ok {
+			var err error
+			if p.primary, p.secondary, err = parseKeys(kept.PrimaryKey, kept.SecondaryKey); err != nil {
+				return nil, fmt.Errorf("policy %q: %w", name, err)
+			}
+		}
+		all[name] = p
+	}
+	return all, nil
+}
+
+func (k keptDevice) device() (*device, error) {
+	if err := checkDeviceID(k.ID); err != nil {
+		return nil, err
+	}
+	primary, secondary, err := parseKeys(k.PrimaryKey, k.SecondaryKey)
+	if err != nil {
+		return nil, fmt.Errorf("device %q: %w", k.ID, err)
+	}
+	return &device{
+		id: k.ID, generation: k.GenerationID,
+		primary: primary, secondary: secondary, disabled: k.Disabled,
+	}, nil
+}
+
+// save keeps the registry; the caller holds mu or is alone.
+func (r *registry) save() error {
+	if r.hub.opts.Dir == "" {
+		return nil
+	}
+	s := state{Version: stateVersion, Starts: r.starts, Policies: make(map[string]keptPolicy)}
+	for name, p := range r.policies {
+		s.Policies[name] = keptPolicy{PrimaryKey: p.primary.Base64(), SecondaryKey: p.secondary.Base64()}
+	}
+	for _, d := range r.devices {
+		s.Devices = append(s.Devices, keptDevice{
+			ID: d.id, GenerationID: d.generation,
+			PrimaryKey: d.primary.Base64(), SecondaryKey: d.secondary.Base64(),
+			Disabled: d.disabled,
+		})
+	}
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(r.hub.opts.Dir, stateFile, data)
+}
+
+func parseKeys(primary, secondary string) (p, s Key, err error) {
+	if p, err = parseKey(primary); err != nil {
+		return p, s, fmt.Errorf("primary %w", err)
+	}
+	if s, err = parseKey(secondary); err != nil {
+		return p, s, fmt.Errorf("secondary %w", err)
+	}
+	return p, s, nil
+}

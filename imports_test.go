@@ -1,0 +1,165 @@
+// Package fieldpost_test holds the rules of who may import whom, each with its
+// reason. Test files are exempt: a test may bring both ends of a wire together.
+package fieldpost_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "fieldpost/"
+
+// rule says what the files of one package may import of ours. In pkg and may, a
+// trailing "/" covers what lies below.
+type rule struct {
+	pkg    string // path below the module
+	may    []string
+	reason string
+}
+
+// own lists the rules; a package without one may import nothing of ours.
+var own = []rule{
+	{"internal/clock", nil, "a leaf that every part of the agent may import"},
+	{"sensors", []string{"internal/clock"}, "a sensor knows nothing of queues or networks"},
+	{"sensors/", []string{"internal/clock", "sensors"}, "a family of sources gives Sources, nothing else"},
+	{"board", []string{"internal/clock"}, "buses and lines serve whoever asks"},
+	{"board/boardsim", []string{"board"}, "the simulated board has the real one's shape"},
+	{"store", []string{"internal/clock"}, "the queue does not care who fills or drains it"},
+	{"store/storetest", []string{"store", "internal/clock"}, "the helper of the store's tests"},
+	{"uplink/auth", []string{"internal/clock"}, "credentials know no queue"},
+	{"uplink", []string{"store", "uplink/auth", "internal/clock"}, "the link drains the store and needs nothing else"},
+	{"c2d", []string{"store", "internal/clock"}, "commands meet the link only as one of its tenants"},
+	{"internal/pipe", []string{"sensors", "store", "internal/clock"}, "the one place where a Reading becomes a Record"},
+	{"internal/config", nil, "a file is checked without opening anything it points to"},
+	{"internal/diag", nil, "diag looks at everything and owns nothing: it is handed functions"},
+	{"internal/agent", []string{"sensors", "sensors/", "board", "store", "uplink", "uplink/auth", "c2d",
+		"internal/clock", "internal/pipe", "internal/config", "internal/diag"}, "the wiring sees every part of the agent, and never the hub"},
+	{"internal/amqpserver/wire", nil, "the server's codec shares nothing with anyone"},
+	{"internal/amqpserver", []string{"internal/amqpserver/wire"}, "the engine knows AMQP, not IoT Hub"},
+	{"hub", []string{"internal/amqpserver", "internal/amqpserver/wire"}, "hub and agent must not merely agree with each other"},
+	{"internal/service", []string{"uplink/auth"}, "the service side is a client of the hub, like the agent"},
+	{"cmd/hub", []string{"hub", "internal/service", "uplink/auth"}, "desk tools: a hub to start and a client to talk to one"},
+	{"cmd/agent", []string{"internal/agent", "internal/config", "internal/diag", "internal/clock", "internal/service",
+		"board", "board/", "c2d", "hub", "sensors", "store", "uplink"}, "the program"},
+}
+
+// hubIn lists the only files of cmd/agent that may know the local hub.
+var hubIn = []string{"demo", "selftest"}
+
+// foreign lists where each third-party module may be used.
+var foreign = []struct {
+	prefix string
+	in     []string
+	reason string
+}{
+	{"github.com/Azure/go-amqp", []string{"uplink", "uplink/auth", "c2d", "internal/service"}, "one AMQP client library, at the wire only"},
+	{"go.etcd.io/bbolt", []string{"store"}, "the file format is the store's own affair"},
+	{"periph.io/x/", []string{"sensors/", "board", "board/"}, "hardware is touched in two places"},
+	{"github.com/pelletier/go-toml/", []string{"internal/config"}, "one reader of configuration"},
+	{"golang.org/x/sys/", []string{"internal/clock", "internal/diag", "sensors/", "board", "store"}, "what the standard library does not say about the platform"},
+}
+
+// never is imported by nobody.
+var never = map[string]string{
+	"periph.io/x/host/v3":         "its Init may panic in a goroutine of its own; the sub-packages are loaded one by one",
+	"periph.io/x/host/v3/bcm283x": "it registers pins behind the kernel's back and panics without /dev/gpiochip0",
+	"periph.io/x/host/v3/rpi":     "needs bcm283x",
+}
+
+func TestImports(t *testing.T) {
+	for file, imports := range sources(t) {
+		pkg := filepath.ToSlash(filepath.Dir(file))
+		for _, path := range imports {
+			if why, bad := never[path]; bad {
+				t.Errorf("%s imports %s: %s", file, path, why)
+			}
+			switch {
+			case strings.HasPrefix(path, module):
+				checkOwn(t, file, pkg, strings.TrimPrefix(path, module))
+			case strings.Contains(strings.SplitN(path, "/", 2)[0], "."):
+				checkForeign(t, file, pkg, path)
+			}
+		}
+	}
+}
+
+func checkOwn(t *testing.T, file, pkg, path string) {
+	t.Helper()
+	i := slices.IndexFunc(own, func(r rule) bool { return covers(r.pkg, pkg) })
+	if i < 0 {
+		t.Errorf("%s imports %s, and no rule names %s", file, path, pkg)
+		return
+	}
+	if !slices.ContainsFunc(own[i].may, func(m string) bool { return covers(m, path) }) {
+		t.Errorf("%s imports %s, which %s may not: %s", file, path, pkg, own[i].reason)
+	}
+	if pkg == "cmd/agent" && path == "hub" {
+		base := filepath.Base(file)
+		if !slices.ContainsFunc(hubIn, func(p string) bool { return strings.HasPrefix(base, p) }) {
+			t.Errorf("%s imports hub: only the demo and the selftest bring a hub along", file)
+		}
+	}
+}
+
+func checkForeign(t *testing.T, file, pkg, path string) {
+	t.Helper()
+	for _, r := range foreign {
+		if strings.HasPrefix(path, r.prefix) {
+			if !slices.ContainsFunc(r.in, func(p string) bool { return covers(p, pkg) }) {
+				t.Errorf("%s imports %s, allowed only in %v: %s", file, path, r.in, r.reason)
+			}
+			return
+		}
+	}
+	t.Errorf("%s imports %s, which is on no list", file, path)
+}
+
+// covers reports whether rule names path: exactly, or below it when rule ends in "/".
+func covers(rule, path string) bool {
+	if strings.HasSuffix(rule, "/") {
+		return strings.HasPrefix(path, rule)
+	}
+	return rule == path
+}
+
+// sources returns the imports of every Go file of this module that is no test.
+func sources(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	skip := []string{"bench", "interop", "tools", "dist", ".git"}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (slices.Contains(skip, path) || d.Name() == "testdata"):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, s := range f.Imports {
+			p, err := strconv.Unquote(s.Path.Value)
+			if err != nil {
+				return err
+			}
+			found[path] = append(found[path], p)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) < 10 {
+		t.Fatalf("only %d files found: the walk has lost its way", len(found))
+	}
+	return found
+}

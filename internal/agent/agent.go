@@ -1,0 +1,222 @@
+// Package agent wires the parts into the one program: samplers, store, link and
+// its tenants, outputs, the technician's socket. It is read top-down as the data
+// flows.
+//
+// Run, the demo and the tests all start the same Agent; Parts is what they
+// replace. Only two things end a start: a live agent on the same socket, and a
+// live agent on the same store. Everything else that is missing or broken is
+// shown by Status while sampling and queueing go on.
+package agent
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"fieldpost/board"
+	"fieldpost/c2d"
+	"fieldpost/internal/clock"
+	"fieldpost/internal/config"
+	"fieldpost/internal/pipe"
+	"fieldpost/sensors"
+	"fieldpost/store"
+	"fieldpost/uplink"
+)
+
+// stopActions is how long a stop waits for running actions.
+const stopActions = 2 * time.Second
+
+// Agent is one agent. Make it with New, then call Run once.
+type Agent struct {
+	cfg      *config.Config
+	parts    Parts
+	started  clock.Stamp
+	timeline clock.Timeline
+	identity *identity
+	outputs  *outputs
+	sampling []*sensors.Sampler
+	store    *store.Store
+	drain    *uplink.Drain
+	commands *c2d.Loop
+	link     *uplink.Link
+
+	allBad   atomic.Uint64 // readings that held no value worth sending
+	readings atomic.Pointer[stage]
+
+	boardOnce sync.Once
+	boardID   board.Identity
+}
+
+// New makes an agent from a configuration without problems. It opens nothing and
+// starts nothing.
+func New(cfg *config.Config, parts Parts) *Agent {
+	parts = parts.withDefaults()
+	a := &Agent{
+		cfg:      cfg,
+		parts:    parts,
+		started:  parts.Clock.Now(),
+		timeline: clock.NewTimeline(parts.Clock),
+		identity: &identity{hub: cfg.Hub},
+		outputs:  newOutputs(parts.Lines, cfg.Outputs, parts.Log),
+	}
+	a.sampling = a.samplers()
+	a.store = store.New(store.Options{
+		Dir:         cfg.Agent.StateDir,
+		MaxBytes:    int64(cfg.Store.MaxBytes),
+		CommitEvery: cfg.Store.CommitEvery,
+		Clock:       parts.Clock,
+		Log:         parts.Log.With("part", "store"),
+	})
+	a.drain = uplink.NewDrain(uplink.DrainOptions{
+		Store:    a.store,
+		Timeline: a.timeline,
+		DeviceID: a.identity.deviceID,
+		OnSettle: parts.Watch.Settled,
+		Log:      parts.Log.With("part", "drain"),
+	})
+	a.commands = c2d.New(c2d.Options{
+		DeviceID:  a.identity.deviceID,
+		Journal:   a.store.Journal(),
+		Actions:   append(a.actions(), parts.Actions...),
+		Allow:     cfg.Commands.Allow,
+		Hold:      cfg.Commands.Hold,
+		Clock:     parts.Clock,
+		OnCommand: parts.Watch.Command,
+		Log:       parts.Log.With("part", "c2d"),
+	})
+	a.link = uplink.NewLink(uplink.LinkOptions{
+		Identity:   a.identity.read,
+		Dial:       parts.Dial,
+		Clock:      parts.Clock,
+		BackoffMax: parts.BackoffMax,
+		OnState:    parts.Watch.Link,
+		Log:        parts.Log.With("part", "link"),
+	}, a.drain, a.commands)
+	return a
+}
+
+// Run samples, queues, drains and obeys until ctx ends; then it stops in the
+// direction of the data and returns nil. It returns an error at once when a live
+// agent holds the socket or the store.
+func (a *Agent) Run(ctx context.Context) error {
+	log := a.parts.Log
+	for _, p := range CheckFiles(a.cfg, a.started) {
+		log.Warn(p.String(), "hint", p.Hint)
+	}
+	if lines, ok := a.parts.Lines.(*board.HostBoard); ok && len(a.cfg.Outputs) > 0 {
+		lines.Prepare()
+	}
+	socket, err := a.listen()
+	if err != nil {
+		return err
+	}
+	// The store makes its folder too; a sensor may look at its disk before that.
+	_ = os.MkdirAll(a.cfg.Agent.StateDir, 0o700)
+	queue := start(ctx, a.store.Run)
+	answers := start(ctx, func(ctx context.Context) error { return a.serve(ctx, socket) })
+	a.outputs.start()
+	uplinks := start(ctx, a.link.Run)
+	readings := start(ctx, a.loops()...)
+	a.readings.Store(readings)
+	log.Info("agent started", "version", a.parts.Version, "state_dir", a.cfg.Agent.StateDir, "sensors", len(a.cfg.Sensors))
+	a.announce(ctx)
+
+	select {
+	case <-ctx.Done():
+	case <-queue.failed:
+	}
+	log.Info("agent stopping")
+	errs := []error{readings.stop()}
+	a.lastDrain()
+	errs = append(errs, uplinks.stop())
+	a.endCommands()
+	errs = append(errs, a.outputs.stop(), answers.stop(), queue.stop())
+	return errors.Join(errs...)
+}
+
+func (a *Agent) loops() []func(context.Context) error {
+	var loops []func(context.Context) error
+	for _, s := range a.sampling {
+		loops = append(loops, s.Run)
+	}
+	return loops
+}
+
+// StopSampling ends the samplers; everything else goes on. The demo uses it to
+// let the queue run dry before it counts.
+func (a *Agent) StopSampling() {
+	if readings := a.readings.Load(); readings != nil {
+		readings.cancel()
+	}
+}
+
+// append takes a reading from a sampler. A reading that cannot be queued is
+// counted by the store as refused; nothing can be done about it here.
+func (a *Agent) append(ctx context.Context, r sensors.Reading) {
+	record, ok := pipe.Telemetry(r)
+	if !ok {
+		a.allBad.Add(1)
+		return
+	}
+	ticket, err := a.store.Append(ctx, record)
+	if err != nil {
+		a.parts.Log.Debug("reading not queued", "sensor", r.Sensor, "err", err)
+		return
+	}
+	if a.parts.Watch.Reading != nil {
+		a.parts.Watch.Reading(r, ticket)
+	}
+}
+
+// announce queues the event of this start, which tells the far end that whatever
+// was only in memory before is accounted for in the ledger.
+func (a *Agent) announce(ctx context.Context) {
+	record, err := pipe.Event("agent-started", a.started, map[string]any{
+		"version": a.parts.Version,
+		"board":   a.board().Model,
+	})
+	if err == nil {
+		_, err = a.store.Append(ctx, record)
+	}
+	if err != nil && ctx.Err() == nil {
+		a.parts.Log.Warn("start not announced", "err", err)
+	}
+}
+
+// lastDrain waits for the queue to empty, as long as there is a link to drain it.
+func (a *Agent) lastDrain() {
+	if !a.Online() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), a.parts.LastDrain)
+	defer cancel()
+	if err := a.drain.Drained(ctx); err != nil {
+		a.parts.Log.Info("stopping with records queued", "queued", queued(a.store.Stats()))
+	}
+}
+
+// endCommands ends the actions that still run, so that their outcome is in the
+// journal before the store closes. One that does not end is started and not
+// done there, which the next start tells its sender.
+func (a *Agent) endCommands() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopActions)
+	defer cancel()
+	if err := a.commands.Shutdown(ctx); err != nil {
+		a.parts.Log.Warn("stopping while a command runs", "err", err)
+	}
+}
+
+// Stats returns the store's counters, also after Run has ended.
+func (a *Agent) Stats() store.Stats { return a.store.Stats() }
+
+// Output tells whether the output of that name is on, and whether it is there.
+func (a *Agent) Output(name string) (on, ok bool) {
+	out, err := a.outputs.get(name)
+	if err != nil {
+		return false, false
+	}
+	return out.On(), true
+}

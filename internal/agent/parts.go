@@ -1,0 +1,70 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"fieldpost/board"
+	"fieldpost/c2d"
+	"fieldpost/internal/clock"
+	"fieldpost/sensors"
+	"fieldpost/store"
+	"fieldpost/uplink"
+)
+
+// Parts is what the demo and the tests replace. The zero value is the real
+// gateway: its own buses and lines, its own clock, TLS to the hub.
+type Parts struct {
+	Dial    func(context.Context, uplink.Identity) (net.Conn, error) // default: TLS to the hub
+	Buses   board.Buses                                              // default: the kernel's I2C adapters
+	Lines   board.Lines                                              // default: the kernel's GPIO chips
+	Clock   clock.Clock                                              // default: clock.System
+	Actions []c2d.Action                                             // commands beside the built-in ones; default none
+	Watch   Watch                                                    // default: nobody watches
+	Log     *slog.Logger                                             // default: discard
+	Version string                                                   // shown by status; default "unknown"
+	Seed    uint64                                                   // of simulated sources; default 0
+	Root    string                                                   // where /proc and /sys are looked for; default "/"
+
+	BackoffMax time.Duration // longest wait between two attempts to reach the hub; default that of uplink
+	LastDrain  time.Duration // how long a stop waits for the queue to empty while online; default 3 s
+}
+
+// Watch holds functions that are told what happens, on the goroutine where it
+// happened: they must return quickly. Any of them may be nil.
+type Watch struct {
+	Reading func(sensors.Reading, store.Ticket) // a reading was appended
+	Settled func(uplink.Settlement)             // the hub has answered for a record
+	Command func(c2d.Report)                    // a command went one step further
+	Link    func(uplink.LinkState)              // the link changed its state
+}
+
+func (p Parts) withDefaults() Parts {
+	if p.Log == nil {
+		p.Log = slog.New(slog.DiscardHandler)
+	}
+	if p.Clock == nil {
+		p.Clock = clock.System()
+	}
+	if p.Version == "" {
+		p.Version = "unknown"
+	}
+	if p.Root == "" {
+		p.Root = "/"
+	}
+	if p.LastDrain == 0 {
+		p.LastDrain = 3 * time.Second
+	}
+	if p.Buses == nil || p.Lines == nil {
+		host := board.Host(p.Log)
+		if p.Buses == nil {
+			p.Buses = host
+		}
+		if p.Lines == nil {
+			p.Lines = host
+		}
+	}
+	return p
+}

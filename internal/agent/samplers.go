@@ -1,0 +1,96 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"fieldpost/board"
+	"fieldpost/internal/config"
+	"fieldpost/sensors"
+	"fieldpost/sensors/bme280"
+	"fieldpost/sensors/hostinfo"
+	"fieldpost/sensors/simulated"
+)
+
+// samplers makes one sampler per bus, so that a hung bus holds up nobody else,
+// and one for each sensor without a bus.
+func (a *Agent) samplers() []*sensors.Sampler {
+	var order []string
+	byBus := map[string][]sensors.Sensor{}
+	for i, s := range a.cfg.Sensors {
+		owner := s.Bus
+		if owner == "" {
+			owner = fmt.Sprintf("%s-%d", s.Source, i)
+		}
+		if !slices.Contains(order, owner) {
+			order = append(order, owner)
+		}
+		byBus[owner] = append(byBus[owner], sensors.Sensor{
+			Name: s.Name, Bus: s.Bus, Source: s.Source, Every: s.Every, Open: a.opener(s),
+		})
+	}
+	var made []*sensors.Sampler
+	for _, owner := range order {
+		made = append(made, sensors.NewSampler(sensors.SamplerOptions{
+			Bus:     byBus[owner][0].Bus,
+			Sensors: byBus[owner],
+			Clock:   a.parts.Clock,
+			Out:     a.append,
+			Log:     a.parts.Log,
+		}))
+	}
+	return made
+}
+
+// opener is the table from a source's name to its package.
+func (a *Agent) opener(s config.Sensor) sensors.Opener {
+	switch s.Source {
+	case "host":
+		return hostinfo.Open(hostinfo.Options{Root: a.parts.Root, StateDir: a.cfg.Agent.StateDir})
+	case "bme280":
+		return bme280.Open(board.BusOpener(a.parts.Buses, a.device(s.Bus)), s.Address)
+	case "simulated":
+		return simulated.Open(simulated.Options{Seed: a.parts.Seed, Clock: a.parts.Clock})
+	default:
+		return func(context.Context) (sensors.Source, error) {
+			return nil, fmt.Errorf("source %q is not built into this agent", s.Source)
+		}
+	}
+}
+
+func (a *Agent) device(bus string) string {
+	for _, b := range a.cfg.Buses {
+		if b.Name == bus {
+			return b.Device
+		}
+	}
+	return bus
+}
+
+// sampler returns the one that owns the sensor of that name.
+func (a *Agent) sampler(name string) (*sensors.Sampler, bool) {
+	for _, s := range a.sampling {
+		for _, state := range s.States() {
+			if state.Sensor == name {
+				return s, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// sensorStates lists all sensors in the order of the configuration.
+func (a *Agent) sensorStates() []sensors.State {
+	byName := map[string]sensors.State{}
+	for _, s := range a.sampling {
+		for _, state := range s.States() {
+			byName[state.Sensor] = state
+		}
+	}
+	var all []sensors.State
+	for _, s := range a.cfg.Sensors {
+		all = append(all, byName[s.Name])
+	}
+	return all
+}

@@ -1,0 +1,155 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"fieldpost/internal/diag"
+	"fieldpost/sensors"
+	"fieldpost/store"
+)
+
+// socketRetry is the time between two attempts to open the technician's socket.
+const socketRetry = 10 * time.Second
+
+// listen opens the technician's socket. A live agent there is an error; any other
+// obstacle is logged, and serve tries again: without a socket the agent still samples.
+func (a *Agent) listen() (*diag.Listener, error) {
+	l, err := diag.Listen(a.cfg.Agent.Socket)
+	if err == nil {
+		return l, nil
+	}
+	var used *diag.InUseError
+	if errors.As(err, &used) && used.Agent {
+		return nil, err
+	}
+	a.parts.Log.Error("cannot be asked: socket not opened", "err", err, "hint", diag.Hint(err))
+	return nil, nil
+}
+
+// serve answers the technician until ctx ends.
+func (a *Agent) serve(ctx context.Context, socket *diag.Listener) error {
+	server := diag.NewServer(diag.ServerOptions{Provider: a.provider(), Log: a.parts.Log.With("part", "diag")})
+	for ctx.Err() == nil {
+		if socket != nil {
+			if err := server.Serve(ctx, socket); err != nil {
+				a.parts.Log.Warn("socket lost", "err", err)
+			}
+			_ = socket.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(socketRetry):
+		}
+		socket, _ = diag.Listen(a.cfg.Agent.Socket)
+	}
+	return nil
+}
+
+func (a *Agent) provider() diag.Provider {
+	return diag.Provider{
+		Status:   func(context.Context) (diag.Status, error) { return a.Status(), nil },
+		Sensors:  func(context.Context) (diag.Sensors, error) { return a.sensorsReport(), nil },
+		Queue:    a.queueReport,
+		Commands: func(context.Context) (diag.Commands, error) { return a.commandsReport(), nil },
+		Flush: func(ctx context.Context) (diag.Flushed, error) {
+			if err := a.store.Flush(ctx); err != nil {
+				return diag.Flushed{}, err
+			}
+			stats := a.store.Stats()
+			return diag.Flushed{Queued: queued(stats), AtRiskS: stats.AtRisk.Seconds()}, nil
+		},
+	}
+}
+
+func (a *Agent) sensorsReport() diag.Sensors {
+	now := a.parts.Clock.Now()
+	var report diag.Sensors
+	for _, s := range a.sensorStates() {
+		w := diag.Sensor{
+			Name: s.Sensor, Source: s.Source, Bus: s.Bus,
+			Condition: s.Condition, Reason: s.Reason, Hint: s.Hint,
+			EveryS:  s.Every.Seconds(),
+			Samples: s.Samples, Failures: s.Failures, Missed: s.Missed,
+		}
+		if s.Condition == sensors.Failing {
+			w.NextTryS = max(0, time.Until(s.NextTry).Seconds())
+		}
+		if len(s.Last.Values) > 0 {
+			at, _ := a.timeline.Resolve(s.Last.Stamp)
+			w.Last = &diag.Reading{At: at, AgeS: (now.BootTime - s.Last.Stamp.BootTime).Seconds()}
+			for _, v := range s.Last.Values {
+				w.Last.Values = append(w.Last.Values, diag.Value{
+					Name: v.Name, Unit: v.Unit, Value: diag.Number(v.Num), Quality: v.Quality.String(), Reason: v.Reason,
+				})
+			}
+		}
+		report.Sensors = append(report.Sensors, w)
+	}
+	return report
+}
+
+func (a *Agent) queueReport(ctx context.Context) (diag.QueueReport, error) {
+	stats := a.store.Stats()
+	report := diag.QueueReport{
+		Queue:     queueOf(stats),
+		Ready:     stats.Ready,
+		Opening:   stats.Opening,
+		AtRiskS:   stats.AtRisk.Seconds(),
+		DiskBytes: int64(stats.DiskBytes),
+		MaxBytes:  int64(a.cfg.Store.MaxBytes),
+		Commits:   stats.Commits,
+		Syncs:     stats.Syncs,
+		LastError: stats.LastError,
+	}
+	losses, err := a.store.Losses(ctx)
+	if err != nil {
+		return report, err
+	}
+	for _, l := range losses {
+		report.Losses = append(report.Losses, diag.Loss{
+			Reason: l.Reason, Class: l.Class.String(), Epoch: l.Epoch, FirstSeq: l.FirstSeq, LastSeq: l.LastSeq,
+			Count: l.Count, Bytes: int64(l.Bytes), From: l.From, To: l.To,
+		})
+	}
+	dead, err := a.store.DeadLetters(ctx)
+	if err != nil {
+		return report, err
+	}
+	for _, d := range dead {
+		report.DeadLetters = append(report.DeadLetters, diag.DeadLetter{
+			MessageID: d.Record.ID.String(), Kind: d.Record.Kind.String(), Subject: d.Record.Subject,
+			Cause: d.Cause, At: d.At, Bytes: len(d.Record.Body),
+		})
+	}
+	return report, nil
+}
+
+func (a *Agent) commandsReport() diag.Commands {
+	var report diag.Commands
+	for _, action := range a.commands.Actions() {
+		report.Actions = append(report.Actions, diag.Action{
+			Name: action.Name, Help: action.Help, Allowed: slices.Contains(a.cfg.Commands.Allow, action.Name),
+		})
+	}
+	for _, e := range a.store.Journal().Entries() {
+		report.Journal = append(report.Journal, diag.Command{
+			MessageID: e.Command.MessageID, Seq: e.Command.Seq, Name: e.Command.Name, Door: e.Command.Door,
+			Verdict: e.Outcome.Verdict.String(), Condition: e.Outcome.Condition, Reason: e.Outcome.Reason,
+			Enqueued: e.Command.EnqueuedAt, Begun: e.Begun, Finished: e.Ended,
+		})
+	}
+	return report
+}
+
+// queued is how many records of any class wait for the hub.
+func queued(s store.Stats) uint64 {
+	var n uint64
+	for _, c := range s.PerClass {
+		n += c.Queued
+	}
+	return n
+}

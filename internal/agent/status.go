@@ -1,0 +1,192 @@
+package agent
+
+import (
+	"encoding/hex"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"fieldpost/board"
+	"fieldpost/internal/diag"
+	"fieldpost/sensors"
+	"fieldpost/store"
+	"fieldpost/uplink"
+)
+
+// Status tells how the agent is: the chain from the board to the hub with its
+// first broken part, the queue, and what a power cut would take now.
+func (a *Agent) Status() diag.Status {
+	stats, link, now := a.store.Stats(), a.link.State(), a.parts.Clock.Now()
+	s := diag.Status{
+		Queue:   queueOf(stats),
+		AtRiskS: stats.AtRisk.Seconds(),
+		Link:    linkOf(link),
+		Agent: diag.Agent{
+			Version:  a.parts.Version,
+			PID:      os.Getpid(),
+			DeviceID: a.identity.deviceID(),
+			Board:    a.board().Model,
+			Store:    hex.EncodeToString(stats.Store[:]),
+			Epoch:    stats.Epoch,
+			UptimeS:  (now.BootTime - a.started.BootTime).Seconds(),
+			Clock:    now.Trust.String(),
+			LogLevel: a.cfg.Agent.LogLevel.String(),
+		},
+	}
+	s.Judge(append([]diag.Part{a.boardPart(), a.busesPart(), a.sensorsPart(), storePart(stats)}, linkParts(link)...))
+	return s
+}
+
+// Online reports whether the link to the hub is up.
+func (a *Agent) Online() bool { return a.link.State().Phase == uplink.PhaseOnline }
+
+func (a *Agent) board() board.Identity {
+	a.boardOnce.Do(func() { a.boardID = board.Identify(a.parts.Root) })
+	return a.boardID
+}
+
+func (a *Agent) boardPart() diag.Part {
+	p := diag.Part{Part: "board", State: diag.OK, Reason: a.board().Model}
+	if name, err := a.outputs.missing(); err != nil {
+		p.State, p.Reason, p.Hint = diag.Broken, "output "+name+": "+err.Error(), diag.Hint(err)
+	}
+	return p
+}
+
+// busesPart calls a bus broken when no sensor on it can be read.
+func (a *Agent) busesPart() diag.Part {
+	if len(a.cfg.Buses) == 0 {
+		return diag.Part{Part: "buses", State: diag.Off, Reason: "none configured"}
+	}
+	for _, b := range a.cfg.Buses {
+		var failing, all int
+		var last sensors.State
+		for _, s := range a.sensorStates() {
+			if s.Bus != b.Name {
+				continue
+			}
+			all++
+			if s.Condition == sensors.Hung {
+				return diag.Part{Part: "buses", State: diag.Broken, Hint: s.Hint,
+					Reason: fmt.Sprintf("bus %s (%s) is hung: %s", b.Name, b.Device, s.Reason)}
+			}
+			if s.Condition == sensors.Failing {
+				failing, last = failing+1, s
+			}
+		}
+		if all > 0 && failing == all {
+			return diag.Part{Part: "buses", State: diag.Broken, Hint: last.Hint,
+				Reason: fmt.Sprintf("bus %s (%s): no sensor on it can be read: %s", b.Name, b.Device, last.Reason)}
+		}
+	}
+	return diag.Part{Part: "buses", State: diag.OK}
+}
+
+func (a *Agent) sensorsPart() diag.Part {
+	p := diag.Part{Part: "sensors", State: diag.OK}
+	var failing, starting int
+	for _, s := range a.sensorStates() {
+		switch s.Condition {
+		case sensors.Failing, sensors.Hung:
+			if failing == 0 {
+				p.State, p.Hint = diag.Broken, s.Hint
+				p.Reason = "sensor " + s.Sensor + ": " + s.Reason
+			}
+			failing++
+		case sensors.Starting:
+			starting++
+		}
+	}
+	switch {
+	case failing > 1:
+		p.Reason += fmt.Sprintf(" (and %d more)", failing-1)
+	case failing == 0 && starting == len(a.cfg.Sensors):
+		p.State, p.Reason = diag.Waiting, "no sample taken yet"
+	}
+	return p
+}
+
+func storePart(s store.Stats) diag.Part {
+	p := diag.Part{Part: "store", State: diag.OK}
+	switch {
+	case s.LastError != "":
+		p.State, p.Reason = diag.Broken, s.LastError
+		p.Hint = "readings are kept in memory; free or repair the disk that holds agent.state_dir"
+	case !s.Ready:
+		p.State, p.Reason = diag.Waiting, s.Opening
+	case s.IdentityReset != "":
+		p.Reason = "new identity: " + s.IdentityReset
+	}
+	return p
+}
+
+// linkParts spreads the state of the link over network, identity and hub: what
+// comes before the cause has worked, what comes after it was not reached.
+func linkParts(link uplink.LinkState) []diag.Part {
+	parts := []diag.Part{
+		{Part: uplink.CauseNetwork, State: diag.OK},
+		{Part: uplink.CauseIdentity, State: diag.OK},
+		{Part: uplink.CauseHub, State: diag.OK},
+	}
+	at := func(cause string) int {
+		return slices.IndexFunc(parts, func(p diag.Part) bool { return p.Part == cause })
+	}
+	if link.Phase != uplink.PhaseOnline {
+		first := max(0, at(link.Cause))
+		for i := first; i < len(parts); i++ {
+			parts[i].State = diag.Waiting
+		}
+		parts[first].Reason = link.Phase
+		if link.LastError != "" {
+			parts[first].State, parts[first].Reason, parts[first].Hint = diag.Broken, link.LastError, link.Hint
+			if !link.NextAttempt.IsZero() {
+				parts[first].Reason += fmt.Sprintf("; next attempt in %s", max(0, time.Until(link.NextAttempt)).Round(time.Second))
+			}
+		}
+		if link.Phase == uplink.PhaseNoIdentity {
+			parts[0].State, parts[0].Reason = diag.Off, "not tried without an identity"
+		}
+		return parts
+	}
+	for _, t := range link.Tenants {
+		if i := at(t.Cause); i >= 0 && t.LastError != "" && !t.Serving {
+			parts[i].State, parts[i].Reason, parts[i].Hint = diag.Broken, t.Name+": "+t.LastError, t.Hint
+		}
+	}
+	return parts
+}
+
+func linkOf(l uplink.LinkState) diag.Link {
+	w := diag.Link{
+		Phase:     l.Phase,
+		SinceS:    time.Since(l.Since).Seconds(),
+		Connects:  l.Connects,
+		Failures:  l.Failures,
+		LastError: l.LastError,
+	}
+	if !l.NextAttempt.IsZero() {
+		w.NextAttemptInS = max(0, time.Until(l.NextAttempt).Seconds())
+	}
+	return w
+}
+
+func queueOf(s store.Stats) diag.Queue {
+	q := diag.Queue{
+		OldestAgeS: s.OldestAge.Seconds(),
+		ByClass:    map[string]diag.Counts{},
+		LostBy:     s.LostByReason,
+		Refused:    s.Refused,
+	}
+	for class, c := range s.PerClass {
+		q.ByClass[store.Class(class).String()] = diag.Counts{
+			Produced: c.Produced, Delivered: c.Delivered, Queued: c.Queued, Dead: c.Dead, Lost: c.Lost, Bytes: c.Bytes,
+		}
+		q.Produced += c.Produced
+		q.Delivered += c.Delivered
+		q.Depth += c.Queued
+		q.Dead += c.Dead
+		q.Lost += c.Lost
+	}
+	return q
+}

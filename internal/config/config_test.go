@@ -1,0 +1,163 @@
+package config
+
+import (
+	"log/slog"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// mustParse fails the test when text is not a configuration without problems.
+func mustParse(t *testing.T, name, text string) *Config {
+	t.Helper()
+	c, problems := Parse(name, []byte(text))
+	for _, p := range problems {
+		t.Errorf("unexpected problem: %v", p)
+	}
+	if t.Failed() {
+		t.FailNow()
+	}
+	return c
+}
+
+// bare is c without what only problems need.
+func bare(c *Config) Config {
+	b := *c
+	b.origin = origin{}
+	return b
+}
+
+var defaults = Config{
+	Agent:    Agent{StateDir: "/var/lib/fieldpost", Socket: "/run/fieldpost/agent.sock", LogLevel: slog.LevelInfo},
+	Store:    Store{Preset: "sd", MaxBytes: 64 << 20, CommitEvery: 30 * time.Second},
+	Commands: Commands{Hold: 45 * time.Second, Allow: []string{"ping", "sensor.read", "queue.flush"}},
+	Sensors:  []Sensor{{Name: "host", Source: "host", Every: time.Minute}},
+}
+
+func TestVersionAloneIsEnough(t *testing.T) {
+	c := mustParse(t, "agent.toml", "version = 1\n")
+	if got := bare(c); !reflect.DeepEqual(got, defaults) {
+		t.Errorf("got  %+v\nwant %+v", got, defaults)
+	}
+	if got := bare(Default()); !reflect.DeepEqual(got, defaults) {
+		t.Errorf("Default: got  %+v\nwant %+v", got, defaults)
+	}
+}
+
+func TestEveryKeyIsRead(t *testing.T) {
+	c := mustParse(t, "/etc/fieldpost/agent.toml", "\xef\xbb\xbf"+strings.ReplaceAll(`
+version = 1
+[agent]
+state_dir = "state"
+socket = "/tmp/a.sock"
+log_level = "debug"
+[hub]
+connection_string_file = "../secret/device"
+ca_file = "/ca.pem"
+address = "[2001:db8::1]:5671"
+[store]
+preset = "ssd"
+max_bytes = "10 MB"
+[commands]
+hold = "0s"
+allow = [ # all on lines of their own
+  "ping",
+  "output.set",
+]
+[[bus]]
+name = "i2c1"
+device = "/dev/i2c-1"
+[[sensor]]
+name = "in"
+source = "bme280"
+bus = "i2c1"
+[[sensor]]
+name = "out"
+source = "bme280"
+bus = "i2c1"
+address = 0x77
+every = "1m30s"
+[[sensor]]
+name = "me"
+source = "host"
+[[output]]
+name = "pump"
+line = "GPIO17"
+initial = true
+[[output]]
+name = "valve"
+line = "GPIO18"
+safe = true
+`, "\n", "\r\n"))
+	want := Config{
+		Agent:    Agent{StateDir: filepath.Join("/etc/fieldpost", "state"), Socket: "/tmp/a.sock", LogLevel: slog.LevelDebug},
+		Hub:      Hub{ConnectionStringFile: filepath.Join("/etc/secret", "device"), CAFile: "/ca.pem", Address: "[2001:db8::1]:5671"},
+		Store:    Store{Preset: "ssd", MaxBytes: 10e6, CommitEvery: 5 * time.Second},
+		Commands: Commands{Hold: 0, Allow: []string{"ping", "output.set"}},
+		Buses:    []Bus{{Name: "i2c1", Device: "/dev/i2c-1"}},
+		Sensors: []Sensor{
+			{Name: "in", Source: "bme280", Bus: "i2c1", Address: 0x76, Every: 10 * time.Second},
+			{Name: "out", Source: "bme280", Bus: "i2c1", Address: 0x77, Every: 90 * time.Second},
+			{Name: "me", Source: "host", Every: 10 * time.Second},
+		},
+		Outputs: []Output{
+			{Name: "pump", Line: "GPIO17", Initial: true},
+			{Name: "valve", Line: "GPIO18", Safe: true},
+		},
+	}
+	if got := bare(c); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// TOML has several ways to say the same; all of them are read.
+func TestOtherSpellings(t *testing.T) {
+	const usual = "version = 1\n[store]\npreset = \"emmc\"\nmax_bytes = \"8MiB\"\n[[sensor]]\nname = \"a\"\nsource = \"host\"\n"
+	want := bare(mustParse(t, "", usual))
+	for _, text := range []string{
+		"version = 1\nstore = {preset = 'emmc', max_bytes = \"8 MiB\"}\nsensor = [{name = \"a\", source = \"host\"}]\n",
+		"version = 0x1\nstore.preset = \"emmc\"\n\"store\".max_bytes = \"8192KiB\"\n[[sensor]]\n'name' = '''a'''\nsource = \"ho\\u0073t\"\n",
+		"[[sensor]]\nname = \"a\"\nsource = \"host\"\n[store]\npreset = \"emmc\"\nmax_bytes = \"8MiB\"\n",
+	} {
+		if !strings.Contains(text, "version") {
+			text = "version = 1\n" + text
+		}
+		if got := bare(mustParse(t, "", text)); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s\ngot  %+v\nwant %+v", text, got, want)
+		}
+	}
+}
+
+func TestCommitEveryOverridesPreset(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"":                                    30 * time.Second,
+		`preset = "sd"`:                       30 * time.Second,
+		`preset = "emmc"`:                     10 * time.Second,
+		`preset = "ssd"`:                      5 * time.Second,
+		`commit_every = "1m"`:                 time.Minute,
+		"preset=\"ssd\"\ncommit_every=\"2s\"": 2 * time.Second,
+	} {
+		if got := mustParse(t, "", "version = 1\n[store]\n"+text).Store.CommitEvery; got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestLaterProblemsKnowTheirLine(t *testing.T) {
+	c := mustParse(t, "a.toml", "version = 1\n[hub]\nca_file = \"/ca\"\n[commands]\nallow = [\"ping\",\n\"pimg\",\n\"queue.flush\"]\n")
+	if got, want := c.Problem("hub.ca_file", "no such file", "look").String(), "a.toml:3: hub.ca_file: no such file"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := c.Problem("agent.state_dir", "full", "").String(), "a.toml: agent.state_dir: full"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	problems := c.CheckCommands([]string{"ping", "queue.flush"})
+	if len(problems) != 1 || problems[0].String() != `a.toml:6: commands.allow: unknown command "pimg" (nearest: ping)` {
+		t.Errorf("got %v", problems)
+	}
+	if problems := (&Config{Commands: Commands{Allow: []string{"x"}}}).CheckCommands(nil); len(problems) != 1 {
+		t.Errorf("a Config made by hand: got %v", problems)
+	}
+}

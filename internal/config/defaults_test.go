@@ -1,0 +1,77 @@
+package config
+
+import (
+	"bytes"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+func printed(t *testing.T) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Defaults(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestPrintedFileIsTheDefaults(t *testing.T) {
+	if got := bare(mustParse(t, "agent.toml", printed(t))); !reflect.DeepEqual(got, defaults) {
+		t.Errorf("got  %+v\nwant %+v", got, defaults)
+	}
+}
+
+// With every # of a key removed the file says the same and sets all examples.
+func TestPrintedFileUncommented(t *testing.T) {
+	text := regexp.MustCompile(`(?m)^#([a-z\[])`).ReplaceAllString(printed(t), "$1")
+	c := mustParse(t, "agent.toml", text)
+	want := defaults
+	want.Hub = Hub{ConnectionStringFile: "/etc/fieldpost/connection-string", CAFile: "/etc/fieldpost/hub-ca.pem", Address: "192.0.2.10:5671"}
+	want.Buses = []Bus{{Name: "i2c1", Device: "/dev/i2c-1"}}
+	want.Sensors = []Sensor{{Name: "outdoor", Source: "bme280", Bus: "i2c1", Address: 0x76, Every: 10 * time.Second}}
+	want.Outputs = []Output{{Name: "pump", Line: "GPIO17"}}
+	if got := bare(c); !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
+// Every key of the table is printed, has a help text, and its default passes its own check.
+func TestTableOfKeys(t *testing.T) {
+	text := printed(t)
+	for _, s := range sections() {
+		for _, k := range s.keys {
+			path := pathOf(s.name, k.name)
+			if k.help == "" || !strings.HasSuffix(k.help, ".") {
+				t.Errorf("%s: help %q is not a sentence", path, k.help)
+			}
+			if k.value == "" && k.example == "" {
+				t.Errorf("%s: neither a default nor an example", path)
+			}
+			if !regexp.MustCompile(`(?m)^#?` + k.name + ` = `).MatchString(text) {
+				t.Errorf("%s: not printed", path)
+			}
+			for _, value := range []string{k.value, k.example} {
+				if value == "" {
+					continue
+				}
+				root, problems := parseTree([]byte("x = " + value))
+				if len(problems) > 0 {
+					t.Fatalf("%s: %s: %v", path, value, problems)
+				}
+				c := checker{config: &Config{origin: origin{lines: map[string]int{}}}}
+				c.store(path, path, k, root.keys["x"], &target{Config: c.config, bus: new(Bus), sensor: new(Sensor), output: new(Output)})
+				if len(c.problems) > 0 {
+					t.Errorf("%s: %s: %v", path, value, c.problems)
+				}
+			}
+		}
+	}
+	for _, line := range strings.Split(text, "\n") {
+		if len(line) > 100 {
+			t.Errorf("line of %d characters: %s", len(line), line)
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package config
+
+import "time"
+
+// section is one table of the file, or one kind of a list of tables.
+type section struct {
+	name string // "" is the top of the file
+	many bool   // [[name]], any number of them
+	help string
+	keys []key
+}
+
+// key is one setting. Its type is that of the field it is stored in.
+type key struct {
+	name     string
+	help     string
+	value    string // default, as TOML; empty = none
+	example  string // as TOML, for the printed file; empty = the default
+	required bool
+	field    func(*target) any // pointer to where the value goes
+	min, max int64             // bounds of integers, sizes (bytes) and durations (ns), unless both are 0
+	oneOf    []string          // texts that are allowed; nil = any
+	path     bool              // a file's path: a relative one starts at the folder of the configuration
+	valid    func(string) (problem, hint string)
+}
+
+// target is what the keys of one table write into: the Config and, in a list of
+// tables, the item in hand.
+type target struct {
+	*Config
+	version int64
+	bus     *Bus
+	sensor  *Sensor
+	output  *Output
+}
+
+// sections is the table of all keys, in the order of the printed file. The
+// tables before the first list are always checked, present or not.
+func sections() []section {
+	return []section{
+		{
+			keys: []key{
+				{name: "version", value: "", example: "1", required: true,
+					help:  "Version of this file's format.",
+					field: func(t *target) any { return &t.version }},
+			},
+		},
+		{
+			name: "agent",
+			help: "The program itself.",
+			keys: []key{
+				{name: "state_dir", value: `"/var/lib/fieldpost"`, path: true,
+					help:  "Folder of the queue and of the agent's identity, on a disk that survives a restart.",
+					field: func(t *target) any { return &t.Agent.StateDir }},
+				{name: "socket", value: `"/run/fieldpost/agent.sock"`, path: true,
+					help:  "Unix socket that agent status and its like ask.",
+					field: func(t *target) any { return &t.Agent.Socket }},
+				{name: "log_level", value: `"info"`, oneOf: []string{"debug", "info", "warn", "error"},
+					help:  "Least level that is logged.",
+					field: func(t *target) any { return &t.Agent.LogLevel }},
+			},
+		},
+		{
+			name: "hub",
+			help: "The Azure IoT hub. Without a connection string the agent samples and queues, and sends nothing.",
+			keys: []key{
+				{name: "connection_string_file", example: `"/etc/fieldpost/connection-string"`, path: true, valid: noSecret,
+					help:  "File with the device's connection string, readable by the agent only (mode 0600).",
+					field: func(t *target) any { return &t.Hub.ConnectionStringFile }},
+				{name: "ca_file", example: `"/etc/fieldpost/hub-ca.pem"`, path: true, valid: noSecret,
+					help:  "PEM file of the certificate authorities to trust instead of the system's.",
+					field: func(t *target) any { return &t.Hub.CAFile }},
+				{name: "address", example: `"192.0.2.10:5671"`, valid: hostPort,
+					help:  "Dial here instead of the host in the connection string.",
+					field: func(t *target) any { return &t.Hub.Address }},
+			},
+		},
+		{
+			name: "store",
+			help: "The queue on disk.",
+			keys: []key{
+				{name: "preset", value: `"sd"`, oneOf: presets(),
+					help:  "Kind of disk. It sets commit_every: sd 30s, emmc 10s, ssd 5s.",
+					field: func(t *target) any { return &t.Store.Preset }},
+				{name: "max_bytes", value: `"64MiB"`, min: 4 << 20, max: 512 << 20,
+					help:  "Largest queue; beyond it the oldest telemetry is given up, and counted.",
+					field: func(t *target) any { return &t.Store.MaxBytes }},
+				{name: "commit_every", example: `"30s"`, min: int64(100 * time.Millisecond), max: int64(10 * time.Minute),
+					help:  "Longest time telemetry stays in memory only: what a power cut may cost. Default by preset.",
+					field: func(t *target) any { return &t.Store.CommitEvery }},
+			},
+		},
+		{
+			name: "commands",
+			help: "Cloud-to-device commands.",
+			keys: []key{
+				{name: "hold", value: `"45s"`, max: int64(55 * time.Second),
+					help:  "How long a busy device holds a command before it gives it back to the hub, whose lock lasts 60 s.",
+					field: func(t *target) any { return &t.Commands.Hold }},
+				{name: "allow", value: `["ping", "sensor.read", "queue.flush"]`, valid: commandName,
+					help:  "Names of the commands that may run. Every other one is rejected.",
+					field: func(t *target) any { return &t.Commands.Allow }},
+			},
+		},
+		{
+			name: "bus", many: true,
+			help: "A bus that sensors are on, any number of times.",
+			keys: []key{
+				{name: "name", example: `"i2c1"`, required: true, valid: itemName,
+					help:  "Name that sensors refer to: " + nameRule + ".",
+					field: func(t *target) any { return &t.bus.Name }},
+				{name: "device", example: `"/dev/i2c-1"`, required: true, valid: notEmpty,
+					help:  "The adapter's device file.",
+					field: func(t *target) any { return &t.bus.Device }},
+			},
+		},
+		{
+			name: "sensor", many: true,
+			help: "A sensor, any number of times. Without any there is one: named and of source host, every 60s.",
+			keys: []key{
+				{name: "name", example: `"outdoor"`, required: true, valid: itemName,
+					help:  "Name in messages and listings: " + nameRule + ".",
+					field: func(t *target) any { return &t.sensor.Name }},
+				{name: "source", example: `"bme280"`, required: true, oneOf: sourceNames(),
+					help:  "What is asked: " + sourceHelp() + ".",
+					field: func(t *target) any { return &t.sensor.Source }},
+				{name: "bus", example: `"i2c1"`, valid: notEmpty,
+					help:  "Name of a [[bus]]; required for a source on a bus, out of place for another.",
+					field: func(t *target) any { return &t.sensor.Bus }},
+				{name: "address", example: "0x76", min: 0x08, max: 0x77,
+					help:  "Address on the bus, 7 bits. Default by source: bme280 0x76.",
+					field: func(t *target) any { return &t.sensor.Address }},
+				{name: "every", value: `"10s"`, min: int64(100 * time.Millisecond), max: int64(24 * time.Hour),
+					help:  "Time between two samples.",
+					field: func(t *target) any { return &t.sensor.Every }},
+			},
+		},
+		{
+			name: "output", many: true,
+			help: "A line that commands may switch, any number of times.",
+			keys: []key{
+				{name: "name", example: `"pump"`, required: true, valid: itemName,
+					help:  "Name that commands use: " + nameRule + ".",
+					field: func(t *target) any { return &t.output.Name }},
+				{name: "line", example: `"GPIO17"`, required: true, valid: notEmpty,
+					help:  "The line, as the board names it.",
+					field: func(t *target) any { return &t.output.Line }},
+				{name: "initial", value: "false",
+					help:  "Level at start.",
+					field: func(t *target) any { return &t.output.Initial }},
+				{name: "safe", value: "false",
+					help:  "Level when the agent stops.",
+					field: func(t *target) any { return &t.output.Safe }},
+			},
+		},
+	}
+}
+
+// pathOf names a key as problems do: "sensor.every", or "version" at the top.
+func pathOf(section, key string) string {
+	if section == "" {
+		return key
+	}
+	return section + "." + key
+}

@@ -1,0 +1,31 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Problem makes a problem of something found outside of this package, such as a
+// file that the configuration names and that is not there. Key is a path as in
+// "hub.ca_file"; the problem carries the line where it stands, if it does.
+func (c *Config) Problem(key, message, hint string) Problem {
+	return Problem{File: c.origin.file, Line: c.origin.lines[key], Key: key, Message: message, Hint: hint}
+}
+
+// CheckCommands tells which allowed commands do not exist; known are those that do.
+func (c *Config) CheckCommands(known []string) []Problem {
+	var problems []Problem
+	for i, name := range c.Commands.Allow {
+		if slices.Contains(known, name) {
+			continue
+		}
+		message := "unknown command " + quote(name)
+		if near := nearest(name, known); near != "" {
+			message += " (nearest: " + near + ")"
+		}
+		p := c.Problem("commands.allow", message, "")
+		p.Line = c.origin.lines[fmt.Sprintf("commands.allow[%d]", i)]
+		problems = append(problems, p)
+	}
+	return problems
+}

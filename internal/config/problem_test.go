@@ -1,0 +1,237 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Each case is a file and all problems it has, "line: key: message", with the
+// hint behind a bar.
+func TestProblems(t *testing.T) {
+	const (
+		bus    = "[[bus]]\nname = \"b\"\ndevice = \"/dev/i2c-1\"\n"
+		secret = "put the secret into a file of its own, mode 0600, and name that file in hub.connection_string_file"
+	)
+	for _, c := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"empty", "", []string{"version: missing | add version = 1"}},
+		{"version two", "version = 2\n", []string{"1: version: is 2, this agent reads version 1"}},
+		{"version text", "# x\nversion = \"1\"\n", []string{"2: version: is a text, must be a whole number"}},
+		{"version twice", "version = 1\nversion = 1\n", []string{"2: version: already on line 1 | keep one of the two"}},
+
+		{"syntax alone", "versio = 1\n\n[agent\n", []string{"3: not TOML: expected character ]"}},
+		{"syntax at the end", "version = 1\n[agent]\nsocket = \"a", []string{"3: not TOML: basic string not terminated by \""}},
+		{"duration without quotes", "version = 1\n[[sensor]]\nevery = 10s\n", []string{
+			`3: not TOML: expected newline but got U+0073 's' | texts, durations and sizes stand in quotes: every = "10s"`}},
+		{"leading zero", "version = 01\n", []string{
+			`1: not TOML: expected newline but got U+0031 '1' | texts, durations and sizes stand in quotes: every = "10s"`}},
+
+		{"unknown key, near", "version = 1\n[hub]\nconection_string_file = \"x\"\n", []string{
+			"3: hub.conection_string_file: unknown key (nearest: connection_string_file)"}},
+		{"unknown key, beginning", "version = 1\n[hub]\nca = \"x\"\nconnection = \"x\"\n", []string{
+			"3: hub.ca: unknown key | known here: connection_string_file, ca_file, address",
+			"4: hub.connection: unknown key (nearest: connection_string_file)"}},
+		{"unknown key, of another table", "version = 1\nsocket = \"x\"\n[agent]\npreset = \"sd\"\n", []string{
+			"2: socket: unknown key (it belongs in [agent])",
+			"4: agent.preset: unknown key (it belongs in [store])"}},
+		{"unknown key, far", "version = 1\n[agent]\ncolour = \"red\"\n", []string{
+			"3: agent.colour: unknown key | known here: state_dir, socket, log_level"}},
+		{"unknown key, terrible", "version = 1\n[agent]\n\"\\u001b[31m\" = 1\n\"a.b\" = 1\n", []string{
+			`3: agent."\x1b[31m": unknown key | known here: state_dir, socket, log_level`,
+			`4: agent."a.b": unknown key | known here: state_dir, socket, log_level`}},
+		{"unknown table", "version = 1\n[sensors]\nname = 1\n[[buses]]\n[mqtt]\nx = 1\n", []string{
+			"2: sensors: unknown table (nearest: sensor)",
+			"4: buses: unknown table (nearest: bus)",
+			"5: mqtt: unknown table | known here: version, agent, hub, store, commands, bus, sensor, output"}},
+		{"unknown table in a table", "version = 1\n[agent.tls]\nx = 1\n", []string{
+			"2: agent.tls: unknown table | known here: state_dir, socket, log_level"}},
+		{"secret in the file", "version = 1\n[hub]\nconnection_string = \"HostName=h;SharedAccessKey=c2VjcmV0\"\n", []string{
+			"3: hub.connection_string: unknown key (nearest: connection_string_file) | " + secret}},
+		{"secret for a path", "version = 1\n[hub]\nconnection_string_file = \"HostName=h;SharedAccessKey=c2VjcmV0\"\n", []string{
+			"3: hub.connection_string_file: holds a secret where the name of a file belongs | " + secret}},
+		{"secret elsewhere", "version = 1\n[store]\npreset = \"SharedAccessKey=c2VjcmV0\"\n", []string{
+			"3: store.preset: the value is not one of sd, emmc, ssd"}},
+
+		{"table for a list", "version = 1\n[sensor]\nname = \"x\"\n", []string{
+			"2: sensor: is a table, must be a list of tables | write [[sensor]] with double brackets"}},
+		{"list for a table", "version = 1\n[[agent]]\n", []string{
+			"2: agent: is a list, must be a table | write [agent] once, without double brackets"}},
+		{"value for a table", "version = 1\nstore = 5\nbus = 3\nsensor = [1]\n", []string{
+			"2: store: is a whole number, must be a table | write [store] once, without double brackets",
+			"3: bus: is a whole number, must be a list of tables | write [[bus]] with double brackets",
+			"4: sensor: holds a whole number, must be a list of tables"}},
+		{"table for a value", "version = 1\n[store.preset]\nx = 1\n", []string{
+			"2: store.preset: is a table, must be a text in quotes"}},
+		{"table twice", "version = 1\n[store]\n[store]\npreset = 1\n", []string{
+			"3: store: already on line 2 | keep one of the two"}},
+		{"table and dotted key", "version = 1\nstore = 1\n[store.x]\n", []string{
+			"2: store: is a whole number, must be a table | write [store] once, without double brackets",
+			"3: store.x: already on line 2 | keep one of the two"}},
+		{"list and value", "version = 1\nsensor = []\n[[sensor]]\n", []string{
+			"3: sensor: already on line 2 | keep one of the two"}},
+
+		{"wrong types", `version = 1
+[agent]
+state_dir = true
+log_level = 3
+[store]
+max_bytes = 1000
+commit_every = 1.5
+[commands]
+hold = 1979-05-27
+allow = "ping"
+[[output]]
+name = ["x"]
+line = "a"
+initial = "yes"
+`, []string{
+			"3: agent.state_dir: is true or false, must be a text in quotes",
+			"4: agent.log_level: is a whole number, must be a text in quotes",
+			`6: store.max_bytes: is a whole number, must be a size in quotes, such as "64MiB"`,
+			`7: store.commit_every: is a number with a fraction, must be a duration in quotes, such as "10s"`,
+			`9: commands.hold: is a date or time, must be a duration in quotes, such as "10s"`,
+			"10: commands.allow: is a text, must be a list of texts",
+			"12: output.name: is a list, must be a text in quotes",
+			"14: output.initial: is a text, must be true or false"}},
+		{"bad values", `version = 1
+[agent]
+state_dir = ""
+socket = "a\u0000b"
+log_level = "warning"
+[hub]
+address = "hub.example"
+[store]
+max_bytes = "64"
+commit_every = "10"
+`, []string{
+			`3: agent.state_dir: "" is not a path`,
+			`4: agent.socket: "a\x00b" is not a path`,
+			`5: agent.log_level: "warning" is not one of debug, info, warn, error (nearest: warn)`,
+			`7: hub.address: "hub.example" is not host:port | such as 192.0.2.10:5671`,
+			`9: store.max_bytes: "64" is not a size | a number and one of B, kB, MB, GB, KiB, MiB, GiB: "64MiB"`,
+			`10: store.commit_every: "10" is not a duration | a number and one of ms, s, m, h: "10s", "1h30m"`}},
+		{"out of range", `version = 1
+[store]
+max_bytes = "1MiB"
+commit_every = "11m"
+[commands]
+hold = "-1s"
+[[sensor]]
+name = "a"
+source = "simulated"
+every = "25h"
+`, []string{
+			"3: store.max_bytes: 1MiB is out of range: 4MiB to 512MiB",
+			"4: store.commit_every: 11m is out of range: 100ms to 10m",
+			"6: commands.hold: -1s is out of range: 0s to 55s",
+			"10: sensor.every: 25h is out of range: 100ms to 24h"}},
+		{"allow", "version = 1\n[commands]\nallow = [\"ping\",\n\"ping\",\n\"bad name\",\n3]\n", []string{
+			`4: commands.allow: "ping" is there twice`,
+			`5: commands.allow: "bad name" is not the name of a command`,
+			"6: commands.allow: is a whole number, must be a text in quotes"}},
+
+		{"required", "version = 1\n[[bus]]\n[[sensor]]\n[[output]]\n", []string{
+			`2: bus.name: missing | add name = "i2c1"`,
+			`2: bus.device: missing | add device = "/dev/i2c-1"`,
+			`3: sensor.name: missing | add name = "outdoor"`,
+			`3: sensor.source: missing | add source = "bme280"`,
+			`4: output.name: missing | add name = "pump"`,
+			`4: output.line: missing | add line = "GPIO17"`}},
+		{"names", "version = 1\n[[sensor]]\nname = \"a b\"\nsource = \"host\"\n[[sensor]]\nname = \"" + strings.Repeat("x", 65) +
+			"\"\nsource = \"host\"\n[[sensor]]\nname = \"\"\nsource = \"host\"\n", []string{
+			`3: sensor.name: "a b" is not a name | letters, digits, - and _, at most 64`,
+			`6: sensor.name: "` + strings.Repeat("x", 60) + `..." is not a name | letters, digits, - and _, at most 64`,
+			`9: sensor.name: "" is not a name | letters, digits, - and _, at most 64`}},
+		{"names twice", "version = 1\n" + bus + bus + `[[sensor]]
+name = "s"
+source = "host"
+[[sensor]]
+name = "s"
+source = "host"
+[[output]]
+name = "o"
+line = "GPIO1"
+[[output]]
+name = "o"
+line = "GPIO1"
+`, []string{
+			`6: bus.name: "b" is taken on line 3`,
+			`7: bus.device: "/dev/i2c-1" is taken on line 4`,
+			`12: sensor.name: "s" is taken on line 9`,
+			`18: output.name: "o" is taken on line 15`,
+			`19: output.line: "GPIO1" is taken on line 16`}},
+		{"unknown source", "version = 1\n[[sensor]]\nname = \"s\"\nsource = \"bme289\"\nbus = \"x\"\n", []string{
+			`4: sensor.source: "bme289" is not one of host, bme280, simulated (nearest: bme280)`}},
+		{"unknown bus", "version = 1\n" + bus + "[[sensor]]\nname = \"s\"\nsource = \"bme280\"\nbus = \"c\"\n[[sensor]]\nname = \"t\"\nsource = \"bme280\"\nbus = \"spi\"\naddress = 0x77\n", []string{
+			`8: sensor.bus: unknown bus "c" | add a [[bus]] with name = "c"`,
+			`12: sensor.bus: unknown bus "spi" | add a [[bus]] with name = "spi"`}},
+		{"unknown bus, near", "version = 1\n" + strings.Replace(bus, `"b"`, `"i2c1"`, 1) + "[[sensor]]\nname = \"s\"\nsource = \"bme280\"\nbus = \"i2c0\"\n", []string{
+			`8: sensor.bus: unknown bus "i2c0" (nearest: i2c1)`}},
+		{"bus with a refused name", "version = 1\n[[bus]]\nname = \"i2c 1\"\ndevice = \"x\"\n[[sensor]]\nname = \"s\"\nsource = \"bme280\"\nbus = \"i2c 1\"\n", []string{
+			`3: bus.name: "i2c 1" is not a name | letters, digits, - and _, at most 64`}},
+		{"no bus", "version = 1\n[[sensor]]\nname = \"s\"\nsource = \"bme280\"\n", []string{
+			`2: sensor.bus: missing: source bme280 is on a bus | add bus = "..." with the name of a [[bus]]`}},
+		{"bus out of place", "version = 1\n" + bus + "[[sensor]]\nname = \"s\"\nsource = \"host\"\nbus = \"b\"\naddress = 0x76\n", []string{
+			"8: sensor.bus: out of place: source host has no bus | remove the line",
+			"9: sensor.address: out of place: source host has no bus | remove the line"}},
+		{"address", "version = 1\n" + bus + "[[sensor]]\nname = \"s\"\nsource = \"bme280\"\nbus = \"b\"\naddress = 0x40\n[[sensor]]\nname = \"t\"\nsource = \"bme280\"\nbus = \"b\"\naddress = 0x78\n", []string{
+			"9: sensor.address: 0x40 is not where a bme280 can be: 0x76 or 0x77",
+			"14: sensor.address: 0x78 is out of range: 0x08 to 0x77"}},
+		{"address twice", "version = 1\n" + bus + strings.Repeat("[[sensor]]\nname = \"s\"\nsource = \"bme280\"\nbus = \"b\"\n", 2), []string{
+			`10: sensor.name: "s" is taken on line 6`,
+			`12: sensor.address: 0x76 on bus b is taken by sensor "s" on line 5`}},
+		{"huge number", "version = 99999999999999999999\n", []string{
+			`1: version: "99999999999999999999" is not a whole number`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, problems := Parse("agent.toml", []byte(c.text))
+			var got []string
+			for _, p := range problems {
+				line := p.String()
+				if p.Hint != "" {
+					line += " | " + p.Hint
+				}
+				line = strings.TrimPrefix(line, "agent.toml:")
+				got = append(got, strings.TrimPrefix(line, " "))
+			}
+			if strings.Join(got, "\n") != strings.Join(c.want, "\n") {
+				t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(c.want, "\n  "))
+			}
+			if strings.Contains(fmt.Sprint(problems), "c2VjcmV0") {
+				t.Error("a problem repeats a secret")
+			}
+		})
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	good := filepath.Join(dir, "agent.toml")
+	if err := os.WriteFile(good, []byte("version = 1\n[agent]\nstate_dir = \"state\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, problems := Load(good)
+	if len(problems) > 0 || c.Agent.StateDir != filepath.Join(dir, "state") {
+		t.Errorf("got %+v, %v", c, problems)
+	}
+
+	large := filepath.Join(dir, "large.toml")
+	if err := os.WriteFile(large, []byte("version = 1\n"+strings.Repeat("#", MaxFile)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		filepath.Join(dir, "none.toml"): "no such file",
+		dir:                             "cannot be read: is a directory",
+		large:                           "larger than 256 KiB",
+	} {
+		c, problems := Load(path)
+		if c != nil || len(problems) != 1 || problems[0].Error() != path+": "+want {
+			t.Errorf("%s: got %v, want %q", path, problems, want)
+		}
+	}
+}

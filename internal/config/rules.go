@@ -1,0 +1,124 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// rules checks what no single key can tell: names used twice, names that lead
+// nowhere. It fills in the defaults that depend on other keys.
+func (c *checker) rules() {
+	if c.config.Store.CommitEvery == 0 {
+		c.config.Store.CommitEvery = commitEvery(c.config.Store.Preset)
+	}
+	c.once("bus", "name", len(c.config.Buses), func(i int) string { return c.config.Buses[i].Name })
+	c.once("bus", "device", len(c.config.Buses), func(i int) string { return c.config.Buses[i].Device })
+	c.once("sensor", "name", len(c.config.Sensors), func(i int) string { return c.config.Sensors[i].Name })
+	c.once("output", "name", len(c.config.Outputs), func(i int) string { return c.config.Outputs[i].Name })
+	c.once("output", "line", len(c.config.Outputs), func(i int) string { return c.config.Outputs[i].Line })
+	for i := range c.config.Sensors {
+		c.place(i)
+	}
+	c.addresses()
+	if len(c.config.Sensors) == 0 {
+		c.config.Sensors = []Sensor{{Name: "host", Source: "host", Every: time.Minute}}
+	}
+}
+
+// once tells of items of a list that share a value which must be their own.
+func (c *checker) once(section, name string, count int, value func(int) string) {
+	first := make(map[string]int)
+	for i := range count {
+		v := value(i)
+		at := c.line(item(section, i, name))
+		if v == "" || at == 0 {
+			continue
+		}
+		if line, taken := first[v]; taken {
+			c.add(at, pathOf(section, name), fmt.Sprintf("%s is taken on line %d", quote(v), line), "")
+			continue
+		}
+		first[v] = at
+	}
+}
+
+// place checks that a sensor's bus and address fit its source, and gives the
+// source's default address.
+func (c *checker) place(i int) {
+	s := &c.config.Sensors[i]
+	source, known := sourceNamed(s.Source)
+	if !known {
+		return
+	}
+	bus, address := c.line(item("sensor", i, "bus")), c.line(item("sensor", i, "address"))
+	if source.Addresses == nil {
+		if bus > 0 {
+			c.add(bus, "sensor.bus", "out of place: source "+source.Name+" has no bus", "remove the line")
+		}
+		if address > 0 {
+			c.add(address, "sensor.address", "out of place: source "+source.Name+" has no bus", "remove the line")
+		}
+		return
+	}
+	switch {
+	case bus == 0:
+		c.add(c.line(fmt.Sprintf("sensor[%d]", i)), "sensor.bus", "missing: source "+source.Name+" is on a bus", `add bus = "..." with the name of a [[bus]]`)
+	case s.Bus != "" && !slices.ContainsFunc(c.config.Buses, func(b Bus) bool {
+		return b.Name == s.Bus || b.Name == "" // a bus with a refused name may be the one that is meant
+	}):
+		message, hint := "unknown bus "+quote(s.Bus), ""
+		var names []string
+		for _, b := range c.config.Buses {
+			names = append(names, b.Name)
+		}
+		if near := nearest(s.Bus, names); near != "" {
+			message += " (nearest: " + near + ")"
+		} else {
+			hint = "add a [[bus]] with name = " + quote(s.Bus)
+		}
+		c.add(bus, "sensor.bus", message, hint)
+	}
+	switch {
+	case address == 0:
+		s.Address = source.Addresses[0]
+	case s.Address != 0 && !slices.Contains(source.Addresses, s.Address):
+		var possible []string
+		for _, a := range source.Addresses {
+			possible = append(possible, fmt.Sprintf("%#02x", a))
+		}
+		c.add(address, "sensor.address", fmt.Sprintf("%#02x is not where a %s can be: %s", s.Address, source.Name, strings.Join(possible, " or ")), "")
+	}
+}
+
+// addresses tells of sensors that stand in each other's place on a bus.
+func (c *checker) addresses() {
+	type place struct {
+		bus     string
+		address uint16
+	}
+	first := make(map[place]int)
+	for i, s := range c.config.Sensors {
+		if s.Bus == "" || s.Address == 0 {
+			continue
+		}
+		p := place{s.Bus, s.Address}
+		j, taken := first[p]
+		if !taken {
+			first[p] = i
+			continue
+		}
+		line := c.line(item("sensor", i, "address"))
+		if line == 0 {
+			line = c.line(item("sensor", i, "bus"))
+		}
+		c.add(line, "sensor.address", fmt.Sprintf("%#02x on bus %s is taken by sensor %s on line %d",
+			s.Address, s.Bus, quote(c.config.Sensors[j].Name), c.line(fmt.Sprintf("sensor[%d]", j))), "")
+	}
+}
+
+// item is the path under which the line of a list item's key is kept.
+func item(section string, i int, name string) string {
+	return fmt.Sprintf("%s[%d].%s", section, i, name)
+}

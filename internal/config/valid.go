@@ -1,0 +1,76 @@
+package config
+
+import (
+	"net"
+	"strconv"
+	"strings"
+)
+
+const (
+	nameRule   = "letters, digits, - and _, at most 64"
+	maxName    = 64
+	secretHint = "put the secret into a file of its own, mode 0600, and name that file in hub.connection_string_file"
+)
+
+// itemName accepts the names of buses, sensors and outputs.
+func itemName(s string) (problem, hint string) {
+	if named(s, "-_") {
+		return "", ""
+	}
+	return quote(s) + " is not a name", nameRule
+}
+
+// commandName accepts what the sender of a command may call it.
+func commandName(s string) (problem, hint string) {
+	if named(s, "-_.") {
+		return "", ""
+	}
+	return quote(s) + " is not the name of a command", ""
+}
+
+// named reports whether s is made of ASCII letters, digits and the extra bytes.
+func named(s, extra string) bool {
+	if s == "" || len(s) > maxName {
+		return false
+	}
+	for _, b := range []byte(s) {
+		switch {
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9':
+		case strings.IndexByte(extra, b) >= 0:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+func notEmpty(s string) (problem, hint string) {
+	if strings.TrimSpace(s) == "" {
+		return "is empty", ""
+	}
+	return "", ""
+}
+
+// hostPort accepts "host:port" with a port number.
+func hostPort(s string) (problem, hint string) {
+	host, port, err := net.SplitHostPort(s)
+	n, bad := strconv.ParseUint(port, 10, 16)
+	if err != nil || bad != nil || host == "" || n == 0 {
+		return quote(s) + " is not host:port", "such as 192.0.2.10:5671"
+	}
+	return "", ""
+}
+
+// noSecret refuses a connection string in the place of its file's name.
+func noSecret(s string) (problem, hint string) {
+	if secret(s) {
+		return "holds a secret where the name of a file belongs", secretHint
+	}
+	return "", ""
+}
+
+// secret reports whether a text looks like a connection string or a token.
+func secret(s string) bool {
+	s = strings.ToLower(s)
+	return strings.Contains(s, "sharedaccess") || strings.Contains(s, "hostname=")
+}

@@ -1,0 +1,245 @@
+package diag
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Provider is where the answers come from. Every function returns when its
+// context ends and may be called by several goroutines at once; the error it
+// returns is shown to the technician, with the hint of Hint. The route of a nil
+// function does not exist.
+type Provider struct {
+	Status   func(context.Context) (Status, error)
+	Sensors  func(context.Context) (Sensors, error)
+	Queue    func(context.Context) (QueueReport, error)
+	Commands func(context.Context) (Commands, error)
+	Flush    func(context.Context) (Flushed, error) // PeerFrom tells who asked
+}
+
+// ServerOptions bounds what a client may take.
+type ServerOptions struct {
+	Provider     Provider
+	HeaderWithin time.Duration // the head of a request must be there; default 5 s
+	ReadWithin   time.Duration // the whole request must be there; default 10 s
+	AnswerWithin time.Duration // the context of a Provider function ends; default 10 s
+	WriteWithin  time.Duration // the answer must be taken, counted from the head of the request; default 30 s
+	StopWithin   time.Duration // requests under way at the end may finish; default 1 s
+	MaxHead      int           // bytes of a request's head, to which net/http adds 4096; default 8192 bytes
+	MaxBody      int64         // bytes of a request's body; default 65536 bytes
+	MaxConns     int           // connections at once, further ones wait; default 16
+	Log          *slog.Logger  // default: discard
+}
+
+// Server answers on a socket.
+type Server struct {
+	o      ServerOptions
+	routes []route // the table of contents
+}
+
+// route is one line of the table of contents and its handler.
+type route struct {
+	Route
+	answer func(context.Context) (any, error)
+}
+
+// NewServer makes a server; Serve runs it.
+func NewServer(o ServerOptions) *Server {
+	o.HeaderWithin = cmp.Or(o.HeaderWithin, 5*time.Second)
+	o.ReadWithin = cmp.Or(o.ReadWithin, 10*time.Second)
+	o.AnswerWithin = cmp.Or(o.AnswerWithin, 10*time.Second)
+	o.WriteWithin = cmp.Or(o.WriteWithin, 30*time.Second)
+	o.StopWithin = cmp.Or(o.StopWithin, time.Second)
+	o.MaxHead = cmp.Or(o.MaxHead, 8192)
+	o.MaxBody = cmp.Or(o.MaxBody, 65536)
+	o.MaxConns = cmp.Or(o.MaxConns, 16)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{o: o}
+	p := o.Provider
+	for _, r := range []route{
+		{Route{http.MethodGet, "/v1/", false, "this table of contents"}, s.contents},
+		{Route{http.MethodGet, "/v1/status", false, "the chain from board to hub, and the queue"}, answer(p.Status)},
+		{Route{http.MethodGet, "/v1/sensors", false, "every sensor with its last reading"}, answer(p.Sensors)},
+		{Route{http.MethodGet, "/v1/queue", false, "the queue, what was lost, dead letters"}, answer(p.Queue)},
+		{Route{http.MethodGet, "/v1/commands", false, "what may be commanded and what was"}, answer(p.Commands)},
+		{Route{http.MethodPost, "/v1/flush", true, "write the queue to disk now"}, answer(p.Flush)},
+	} {
+		if r.answer != nil {
+			s.routes = append(s.routes, r)
+		}
+	}
+	return s
+}
+
+func answer[T any](f func(context.Context) (T, error)) func(context.Context) (any, error) {
+	if f == nil {
+		return nil
+	}
+	return func(ctx context.Context) (any, error) { return f(ctx) }
+}
+
+func (s *Server) contents(context.Context) (any, error) {
+	c := Contents{Version: Version, PID: os.Getpid()}
+	for _, r := range s.routes {
+		c.Routes = append(c.Routes, r.Route)
+	}
+	return c, nil
+}
+
+// Serve answers until ctx ends, then closes l and returns nil. It returns an
+// error when l fails before.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	few := &fewConns{Listener: l, slots: make(chan struct{}, s.o.MaxConns), closed: make(chan struct{})}
+	h := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: s.o.HeaderWithin,
+		ReadTimeout:       s.o.ReadWithin,
+		WriteTimeout:      s.o.WriteWithin,
+		IdleTimeout:       s.o.ReadWithin,
+		MaxHeaderBytes:    s.o.MaxHead,
+		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ConnContext:       withPeer,
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateClosed {
+				<-few.slots
+			}
+		},
+	}
+	served := make(chan error, 1)
+	go func() { served <- h.Serve(few) }()
+	select {
+	case err := <-served:
+		_ = h.Close()
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.StopWithin)
+	defer cancel()
+	if h.Shutdown(stop) != nil {
+		_ = h.Close()
+	}
+	<-served
+	return nil
+}
+
+// fewConns accepts a connection only while there is a slot for it. The slot is
+// given back by the server's ConnState.
+type fewConns struct {
+	net.Listener
+	slots  chan struct{}
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (l *fewConns) Accept() (net.Conn, error) {
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+	c, err := l.Listener.Accept()
+	if err != nil {
+		<-l.slots
+	}
+	return c, err
+}
+
+func (l *fewConns) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// ServeHTTP finds the route of a request and answers in JSON, whatever happens.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	found, methods := s.find(r)
+	switch {
+	case methods == nil:
+		reply(w, http.StatusNotFound, Problem{"no such route: " + clean(r.URL.Path), "GET /v1/ lists them"})
+		return
+	case found == nil:
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		reply(w, http.StatusMethodNotAllowed, Problem{clean(r.Method) + " is not possible here", "use " + strings.Join(methods, ", ")})
+		return
+	}
+	if found.Changes {
+		if err := mayChange(r.Context()); err != nil {
+			reply(w, http.StatusForbidden, Problem{err.Error(), "run it as root or as the agent's user"})
+			return
+		}
+	}
+	if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, s.o.MaxBody)); err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			reply(w, http.StatusRequestEntityTooLarge, Problem{fmt.Sprintf("request is larger than %d bytes", large.Limit), ""})
+			return
+		}
+		reply(w, http.StatusBadRequest, Problem{"request was not received: " + err.Error(), ""})
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.o.AnswerWithin)
+	defer cancel()
+	body, err := found.answer(ctx)
+	if err != nil {
+		status := http.StatusInternalServerError
+		if errors.Is(err, context.DeadlineExceeded) {
+			status = http.StatusGatewayTimeout
+		}
+		reply(w, status, Problem{err.Error(), Hint(err)})
+		return
+	}
+	reply(w, http.StatusOK, body)
+}
+
+// find returns the route of a request, and the methods that its path has.
+func (s *Server) find(r *http.Request) (found *route, methods []string) {
+	for i := range s.routes {
+		if s.routes[i].Path != r.URL.Path {
+			continue
+		}
+		methods = append(methods, s.routes[i].Method)
+		if s.routes[i].Method == r.Method {
+			found = &s.routes[i]
+		}
+	}
+	return found, methods
+}
+
+// reply encodes before it writes, so that what cannot be encoded is a 500.
+func reply(w http.ResponseWriter, status int, body any) {
+	var b bytes.Buffer
+	if err := json.NewEncoder(&b).Encode(body); err != nil {
+		b.Reset()
+		status = http.StatusInternalServerError
+		_ = json.NewEncoder(&b).Encode(Problem{Message: "encode answer: " + err.Error()})
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes())
+}
+
+// Hint returns the hint of the first error in err's chain that has one.
+func Hint(err error) string {
+	var h interface{ Hint() string }
+	if errors.As(err, &h) {
+		return h.Hint()
+	}
+	return ""
+}

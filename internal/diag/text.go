@@ -1,0 +1,237 @@
+package diag
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// mostLines bounds lists on a terminal; JSON has them whole.
+const mostLines = 20
+
+// page collects text; its one write at the end has the only error.
+type page struct{ bytes.Buffer }
+
+func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+
+func (p *page) hint(indent, hint string) {
+	if hint != "" {
+		p.line("%shint: %s", indent, clean(hint))
+	}
+}
+
+// table writes rows in columns, the first row being the heading.
+func (p *page) table(indent string, rows [][]string) {
+	t := tabwriter.NewWriter(p, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(t, indent+strings.TrimRight(strings.Join(row, "\t"), "\t"))
+	}
+	_ = t.Flush()
+}
+
+// to writes the page without the blanks that end lines.
+func (p *page) to(w io.Writer) error {
+	lines := strings.Split(p.String(), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	_, err := io.WriteString(w, strings.Join(lines, "\n"))
+	return err
+}
+
+// WriteStatus prints the verdict, the chain with its hints, and the figures.
+func WriteStatus(w io.Writer, s Status) error {
+	p := new(page)
+	switch {
+	case s.Broken != "":
+		p.line("broken: %s", clean(s.Broken))
+	case s.OK:
+		p.line("ok")
+	default:
+		p.line("waiting: %s", clean(firstWaiting(s.Chain)))
+	}
+	for _, part := range s.Chain {
+		reason := clean(part.Reason)
+		if part.WaitingFor != "" {
+			reason = strings.TrimSuffix("for "+clean(part.WaitingFor)+"; "+reason, "; ")
+		}
+		p.line("  %-9s %-8s %s", clean(part.Part), clean(string(part.State)), reason)
+		p.hint(strings.Repeat(" ", 21), part.Hint)
+	}
+	p.queue(s.Queue, s.AtRiskS)
+	l := s.Link
+	link := clean(cmp.Or(l.Phase, "unknown")) + " for " + span(l.SinceS)
+	if l.NextAttemptInS > 0 {
+		link += ", next attempt in " + span(l.NextAttemptInS)
+	}
+	p.line("link: %s; %d connects, %d failures", link, l.Connects, l.Failures)
+	if l.LastError != "" {
+		p.line("last link error: %s", clean(l.LastError))
+	}
+	a := s.Agent
+	p.line("agent: %s, pid %d, up %s, clock %s", clean(cmp.Or(a.Version, "unknown")), a.PID, span(a.UptimeS), clean(cmp.Or(a.Clock, "unknown")))
+	p.line("device: %s on %s", clean(cmp.Or(a.DeviceID, "unnamed")), clean(cmp.Or(a.Board, "an unknown board")))
+	if a.Store != "" {
+		p.line("store: %s, epoch %d", clean(a.Store), a.Epoch)
+	}
+	return p.to(w)
+}
+
+func firstWaiting(chain []Part) string {
+	for _, part := range chain {
+		if part.State == Waiting {
+			return part.Part
+		}
+	}
+	return ""
+}
+
+// queue prints what Status and QueueReport have in common.
+func (p *page) queue(q Queue, atRiskS float64) {
+	text := plural(q.Depth, "record")
+	if q.Depth > 0 {
+		text += ", oldest " + span(q.OldestAgeS)
+	}
+	p.line("queue: %s; a power cut now would take the last %s", text, span(atRiskS))
+	p.line("records: %d produced = %d delivered + %d queued + %d dead + %d lost; %d refused",
+		q.Produced, q.Delivered, q.Depth, q.Dead, q.Lost, q.Refused)
+	if len(q.LostBy) > 0 {
+		var parts []string
+		for _, reason := range slices.Sorted(maps.Keys(q.LostBy)) {
+			parts = append(parts, fmt.Sprintf("%d %s", q.LostBy[reason], clean(reason)))
+		}
+		p.line("lost: %s", strings.Join(parts, ", "))
+	}
+}
+
+// WriteSensors prints every sensor with its last values.
+func WriteSensors(w io.Writer, s Sensors) error {
+	p := new(page)
+	for _, one := range s.Sensors {
+		where := clean(one.Source)
+		if one.Bus != "" {
+			where += " on " + clean(one.Bus)
+		}
+		p.line("%s: %s", clean(one.Name), strings.TrimSuffix(clean(one.Condition)+"; "+clean(one.Reason), "; "))
+		p.hint("  ", one.Hint)
+		p.line("  %s every %s; %s, %d failed, %d missed", where, span(one.EveryS), plural(one.Samples, "sample"), one.Failures, one.Missed)
+		if one.NextTryS > 0 {
+			p.line("  next try in %s", span(one.NextTryS))
+		}
+		if one.Last == nil {
+			continue
+		}
+		p.line("  last %s ago", span(one.Last.AgeS))
+		var rows [][]string
+		for _, v := range one.Last.Values {
+			quality := ""
+			if v.Quality != "good" {
+				quality = strings.TrimSuffix(clean(v.Quality)+": "+clean(v.Reason), ": ")
+			}
+			rows = append(rows, []string{clean(v.Name), number(float64(v.Value)), clean(v.Unit), quality})
+		}
+		p.table("    ", rows)
+	}
+	if len(s.Sensors) == 0 {
+		p.line("no sensors")
+	}
+	return p.to(w)
+}
+
+// WriteQueue prints the queue, the equation per class, losses and dead letters.
+func WriteQueue(w io.Writer, q QueueReport) error {
+	p := new(page)
+	p.queue(q.Queue, q.AtRiskS)
+	if q.Ready {
+		p.line("disk: %s of %s; %d commits, %d syncs", volume(q.DiskBytes), volume(q.MaxBytes), q.Commits, q.Syncs)
+	} else {
+		p.line("disk: not open yet: %s", clean(cmp.Or(q.Opening, "starting")))
+	}
+	if q.LastError != "" {
+		p.line("last disk error: %s", clean(q.LastError))
+	}
+	rows := [][]string{{"class", "produced", "delivered", "queued", "dead", "lost", "size"}}
+	for _, class := range classes(q.ByClass) {
+		c := q.ByClass[class]
+		rows = append(rows, []string{clean(class), count(c.Produced), count(c.Delivered), count(c.Queued), count(c.Dead), count(c.Lost), volume(c.Bytes)})
+	}
+	if len(rows) > 1 {
+		p.table("  ", rows)
+	}
+	if len(q.Losses) > 0 {
+		p.line("losses:")
+		rows := [][]string{{"reason", "class", "count", "epoch", "sequence", "from", "to"}}
+		for _, l := range q.Losses[:min(len(q.Losses), mostLines)] {
+			rows = append(rows, []string{clean(l.Reason), clean(l.Class), count(l.Count), count(uint64(l.Epoch)),
+				fmt.Sprintf("%d-%d", l.FirstSeq, l.LastSeq), moment(l.From), moment(l.To)})
+		}
+		p.table("  ", rows)
+		p.more(len(q.Losses))
+	}
+	if len(q.DeadLetters) > 0 {
+		p.line("dead letters:")
+		rows := [][]string{{"message-id", "kind", "subject", "cause"}}
+		for _, d := range q.DeadLetters[:min(len(q.DeadLetters), mostLines)] {
+			rows = append(rows, []string{clean(d.MessageID), clean(d.Kind), clean(cmp.Or(d.Subject, "-")), clean(d.Cause)})
+		}
+		p.table("  ", rows)
+		p.more(len(q.DeadLetters))
+	}
+	return p.to(w)
+}
+
+// WriteCommands prints what may be commanded and what was.
+func WriteCommands(w io.Writer, c Commands) error {
+	p := new(page)
+	rows := [][]string{{"command", "allowed", "help"}}
+	for _, a := range c.Actions {
+		allowed := "no"
+		if a.Allowed {
+			allowed = "yes"
+		}
+		rows = append(rows, []string{clean(a.Name), allowed, clean(a.Help)})
+	}
+	p.table("", rows)
+	if len(c.Journal) == 0 {
+		p.line("no command was received yet")
+		return p.to(w)
+	}
+	p.line("journal, newest first:")
+	rows = [][]string{{"begun", "command", "outcome", "message-id", "reason"}}
+	for _, one := range c.Journal[:min(len(c.Journal), mostLines)] {
+		rows = append(rows, []string{moment(one.Begun), clean(cmp.Or(one.Name, "-")), clean(one.Verdict),
+			clean(cmp.Or(one.MessageID, "-")), clean(strings.TrimSuffix(one.Condition+": "+one.Reason, ": "))})
+	}
+	p.table("  ", rows)
+	p.more(len(c.Journal))
+	return p.to(w)
+}
+
+// WriteError prints an error and, when it has one, its hint.
+func WriteError(w io.Writer, err error) error {
+	p := new(page)
+	p.line("error: %s", clean(err.Error()))
+	p.hint("", Hint(err))
+	return p.to(w)
+}
+
+func (p *page) more(n int) {
+	if n > mostLines {
+		p.line("  and %d more; --json shows all", n-mostLines)
+	}
+}
+
+// classes returns the classes met, in drain order, strangers last.
+func classes(by map[string]Counts) []string {
+	order := []string{"alarm", "result", "telemetry", "debug"}
+	names := slices.Sorted(maps.Keys(by))
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Compare(uint(slices.Index(order, a)), uint(slices.Index(order, b)))
+	})
+	return names
+}

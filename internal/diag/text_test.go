@@ -1,0 +1,153 @@
+package diag
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write the expected texts anew")
+
+// golden compares what write prints with testdata/name.txt.
+func golden(t *testing.T, name string, write func(io.Writer) error) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join("testdata", name+".txt")
+	if *update {
+		if err := os.WriteFile(file, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(b.Bytes(), want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", name, b.Bytes(), want)
+	}
+}
+
+func example() Status {
+	s := Status{
+		Queue: Queue{
+			Depth: 1240, OldestAgeS: 11525, Produced: 52010, Delivered: 50740, Dead: 1, Lost: 29, Refused: 2,
+			LostBy: map[string]uint64{"unclean-stop": 4, "evicted": 25},
+			ByClass: map[string]Counts{
+				"debug":     {},
+				"telemetry": {Produced: 52000, Delivered: 50731, Queued: 1240, Dead: 0, Lost: 29, Bytes: 105000},
+				"alarm":     {Produced: 6, Delivered: 6},
+				"result":    {Produced: 4, Delivered: 3, Dead: 1},
+				"novel":     {},
+			},
+		},
+		AtRiskS: 4.23,
+		Link:    Link{Phase: "waiting", SinceS: 11000, NextAttemptInS: 42.4, Connects: 3, Failures: 17, LastError: "dial tcp: lookup hub.example: no such host"},
+		Agent:   Agent{Version: "1.2.0", PID: 4711, DeviceID: "plant-7", Board: "Raspberry Pi 4 Model B", Store: "0123456789abcdef", Epoch: 12, UptimeS: 273605, Clock: "synced"},
+	}
+	s.Judge([]Part{
+		{Part: "board", State: OK, Reason: "Raspberry Pi 4 Model B"},
+		{Part: "buses", State: OK},
+		{Part: "sensors", State: OK, Reason: "2 of 2"},
+		{Part: "store", State: OK},
+		{Part: "network", State: Broken, Reason: "lookup hub.example: no such host", Hint: "check the cable and the name server"},
+		{Part: "identity", State: Waiting},
+		{Part: "hub", State: Waiting, Reason: "not connected\x1b[2J\nok", Hint: "mend the network first"},
+	})
+	return s
+}
+
+func TestStatusText(t *testing.T) {
+	golden(t, "status-broken", func(w io.Writer) error { return WriteStatus(w, example()) })
+	fine := Status{Link: Link{Phase: "online", SinceS: 59.96, Connects: 1}, Agent: Agent{PID: 1}, Queue: Queue{Depth: 1}}
+	fine.Judge(parts("board=ok buses=off sensors=ok store=ok network=ok identity=ok hub=ok"))
+	golden(t, "status-ok", func(w io.Writer) error { return WriteStatus(w, fine) })
+	golden(t, "status-empty", func(w io.Writer) error {
+		var s Status
+		s.Judge(nil)
+		return WriteStatus(w, s)
+	})
+}
+
+func TestSensorsText(t *testing.T) {
+	golden(t, "sensors", func(w io.Writer) error {
+		return WriteSensors(w, Sensors{Sensors: []Sensor{
+			{Name: "outdoor", Source: "bme280", Bus: "i2c1", Condition: "ok", EveryS: 10, Samples: 8231, Failures: 2, Missed: 1,
+				Last: &Reading{AgeS: 3.21, Values: []Value{
+					{Name: "temperature", Unit: "Cel", Value: 21.534999, Quality: "good"},
+					{Name: "humidity", Unit: "%", Value: 104, Quality: "suspect", Reason: "out-of-range"},
+					{Name: "pressure", Unit: "hPa", Value: Number(math.NaN()), Quality: "bad"},
+				}}},
+			{Name: "tank", Source: "bme280", Bus: "i2c1", Condition: "failing", Reason: "no answer at 0x77", Hint: "check the wires of the sensor", EveryS: 90, Failures: 12, NextTryS: 75},
+			{Name: "host", Source: "host", Condition: "starting", EveryS: 60, Samples: 1},
+		}})
+	})
+	golden(t, "sensors-none", func(w io.Writer) error { return WriteSensors(w, Sensors{}) })
+}
+
+func TestQueueText(t *testing.T) {
+	at := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
+	s := example()
+	q := QueueReport{Queue: s.Queue, Ready: true, AtRiskS: s.AtRiskS, DiskBytes: 1300000, MaxBytes: 64 << 20, Commits: 120, Syncs: 240,
+		Losses: []Loss{
+			{Reason: "evicted", Class: "telemetry", Epoch: 11, FirstSeq: 100, LastSeq: 124, Count: 25, From: at, To: at.Add(time.Hour)},
+			{Reason: "unclean-stop", Class: "telemetry", Epoch: 11, FirstSeq: 1, LastSeq: 4, Count: 4},
+		}}
+	for i := range 25 {
+		q.DeadLetters = append(q.DeadLetters, DeadLetter{MessageID: "0123456789abcdef-12-1-" + count(uint64(i)), Kind: "result", Cause: "amqp:link:message-size-exceeded"})
+	}
+	q.DeadLetters[0].Subject = "outdoor"
+	golden(t, "queue", func(w io.Writer) error { return WriteQueue(w, q) })
+	golden(t, "queue-opening", func(w io.Writer) error {
+		return WriteQueue(w, QueueReport{Opening: "checking 12 of 40 MiB", LastError: "input/output error"})
+	})
+}
+
+func TestCommandsText(t *testing.T) {
+	at := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
+	golden(t, "commands", func(w io.Writer) error {
+		return WriteCommands(w, Commands{
+			Actions: []Action{{Name: "ping", Help: "answers", Allowed: true}, {Name: "output.set", Help: "sets an output"}},
+			Journal: []Command{
+				{MessageID: "b", Name: "output.set", Verdict: "rejected", Condition: "amqp:not-allowed", Reason: "not in commands.allow", Begun: at.Add(time.Minute)},
+				{MessageID: "a", Name: "ping", Verdict: "completed", Begun: at},
+				{Verdict: "pending"},
+			},
+		})
+	})
+	golden(t, "commands-none", func(w io.Writer) error { return WriteCommands(w, Commands{Actions: []Action{{Name: "ping"}}}) })
+}
+
+func TestErrorText(t *testing.T) {
+	golden(t, "error", func(w io.Writer) error {
+		return WriteError(w, hinted{errors.New("open queue: locked\x07"), "stop the other agent"})
+	})
+	golden(t, "error-plain", func(w io.Writer) error { return WriteError(w, errors.New("open queue: locked")) })
+}
+
+func TestSpan(t *testing.T) {
+	for seconds, want := range map[float64]string{
+		0: "0 s", 0.04: "0 s", 0.25: "0.3 s", 59.9: "59.9 s", 59.96: "1 min", 60: "1 min", 3599: "59 min 59 s", 3600: "1 h",
+		11525: "3 h 12 min", 86400: "1 d", 273605: "3 d 4 h", -5: "0 s", math.Inf(1): "1491308 d 2 h", math.NaN(): "0 s",
+	} {
+		if got := span(seconds); got != want {
+			t.Errorf("span(%v) = %q, want %q", seconds, got, want)
+		}
+	}
+}
+
+func TestVolume(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1 KiB", 1300000: "1.2 MiB", 64 << 20: "64 MiB", 3 << 40: "3072 GiB"} {
+		if got := volume(n); got != want {
+			t.Errorf("volume(%d) = %q, want %q", n, got, want)
+		}
+	}
+}

@@ -1,0 +1,22 @@
+// Package bme280 reads Bosch's environmental sensors BME280 and BMP280 over
+// I²C: temperature, pressure and, for the BME280, relative humidity.
+//
+// The part sits at address 0x76, or 0x77 with SDO high. The driver is periph's
+// devices/v3/bmxx80, unmodified; [Open] makes an opener for it.
+// Datasheets: BST-BME280-DS002, BST-BMP280-DS001.
+//
+// Values are temperature in Cel, humidity in % and pressure in hPa. Outside of
+// the part's operating range (-40..85 °C, 0..100 %, 300..1100 hPa) a value is
+// suspect.
+//
+// # What is guarded
+//
+// Only single measurements are used: the driver's continuous mode can deadlock
+// when it is ended. The driver asks a busy part again without pause and without
+// end; its transfers go through a wrapper that slows such asking down and fails
+// it after [SenseLimit]. The same wrapper keeps the bus errors with their types,
+// which the driver turns into text, and looks at the raw frame: nothing but 0xFF
+// means that nobody drives the bus, and a measurement that reads as switched off
+// means that the part lost its supply and forgot its settings, so it is set up
+// again on the spot.
+package bme280

@@ -1,0 +1,83 @@
+package sensors
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+const (
+	retryMin = 5 * time.Second
+	retryMax = 10 * time.Minute
+	// rebuildAfter is the number of failures in a row after which a source is
+	// closed and opened anew: a chip that lost its power needs its set-up again.
+	rebuildAfter = 3
+)
+
+// retryPause returns the pause after the nth failure in a row: at least
+// retryMin, with full jitter up to a bound that doubles from the third failure
+// on and ends at retryMax.
+func retryPause(n int) time.Duration {
+	bound := retryMax
+	if n < rebuildAfter+6 {
+		bound = min(retryMin<<max(n-rebuildAfter+1, 1), retryMax)
+	}
+	return retryMin + rand.N(bound-retryMin+1)
+}
+
+// fail records a failure of l and decides when it is asked again. A source that
+// is still open gets its next tick if that comes sooner: one lost transfer
+// costs one sample. A source to be opened again waits for the pause. A failure
+// that the end of Run caused is none.
+func (s *Sampler) fail(ctx context.Context, l *lane, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	l.errors++
+	var p *panicError
+	panicked := errors.As(err, &p)
+	if l.source != nil && s.hang == nil && (panicked || l.errors >= rebuildAfter) {
+		s.closeSource(ctx, l)
+	}
+	now := time.Now()
+	l.retry = now.Add(retryPause(l.errors))
+	if l.source != nil && l.tick.Before(l.retry) {
+		l.retry = time.Time{}
+	}
+	s.showNext(l)
+
+	reason := err.Error()
+	s.mu.Lock()
+	changed := l.state.Condition != Failing || l.state.Reason != reason
+	l.state.Failures++
+	l.state.Condition, l.state.Reason, l.state.Hint = Failing, reason, hintOf(err)
+	s.mu.Unlock()
+	if !changed {
+		return
+	}
+	log := s.opt.Log.With("sensor", l.Name, "bus", s.opt.Bus, "error", reason)
+	if h := hintOf(err); h != "" {
+		log = log.With("hint", h)
+	}
+	if panicked {
+		log = log.With("stack", string(p.stack))
+	}
+	log.Warn("sensor fails")
+}
+
+// succeed records a reading of l and puts it back on the grid.
+func (s *Sampler) succeed(l *lane, r Reading) {
+	l.errors, l.retry = 0, time.Time{}
+	s.showNext(l)
+	s.mu.Lock()
+	before := l.state.Condition
+	l.state.Samples++
+	l.state.Last = Reading{Sensor: r.Sensor, Stamp: r.Stamp, Values: slices.Clone(r.Values)}
+	l.state.Condition, l.state.Reason, l.state.Hint = OK, "", ""
+	s.mu.Unlock()
+	if before != OK {
+		s.opt.Log.Info("sensor answers", "sensor", l.Name, "bus", s.opt.Bus, "before", before)
+	}
+}

@@ -1,0 +1,51 @@
+package sensors
+
+import "time"
+
+// Bounds of a sampling interval. Sampler.SetInterval refuses what lies outside;
+// Sensor.Every is moved to the nearer bound.
+const (
+	MinEvery     = 100 * time.Millisecond
+	MaxEvery     = 24 * time.Hour
+	DefaultEvery = 10 * time.Second
+)
+
+// Sensor is one sensor to sample.
+type Sensor struct {
+	Name   string        // unique in the agent; names the readings
+	Bus    string        // the bus it is on, for display
+	Source string        // the family of its source, for display, e.g. "bme280"
+	Open   Opener        // makes the source
+	Every  time.Duration // between samples; MinEvery..MaxEvery, default 10 s
+}
+
+// Conditions of a sensor.
+const (
+	Starting = "starting" // not asked yet
+	OK       = "ok"       // the last call gave a reading
+	Failing  = "failing"  // the last call gave none; retried at NextTry
+	Hung     = "hung"     // a call on its bus does not return
+)
+
+// State is how one sensor is doing.
+type State struct {
+	Sensor    string
+	Bus       string
+	Source    string
+	Condition string        // Starting, OK, Failing or Hung
+	Reason    string        // why it is not OK
+	Hint      string        // the next move of a technician
+	Every     time.Duration // between samples, as set last
+	Last      Reading       // the last reading, also one taken by Read; zero before the first
+	Samples   uint64        // readings taken
+	Failures  uint64        // calls that gave no reading
+	Missed    uint64        // ticks of the grid without a call: late, failing or hung
+	NextTry   time.Time     // when the sensor is asked next, unless hung
+}
+
+func clampEvery(d time.Duration) time.Duration {
+	if d == 0 {
+		return DefaultEvery
+	}
+	return min(max(d, MinEvery), MaxEvery)
+}

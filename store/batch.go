@@ -1,0 +1,131 @@
+package store
+
+import "slices"
+
+// build takes up what the next transaction does, or nil when that is nothing.
+func (s *Store) build(final bool) *batch {
+	b := &batch{final: final, limit: s.limit()}
+	s.trimJournal()
+	size := 0
+	for c := range s.q[:Debug] {
+		for _, e := range s.q[c].dirty.live() {
+			if e.state >= gone || e.onDisk {
+				continue
+			}
+			if size > 0 && size+e.size > min(batchBytes, s.o.MaxMemory/4) {
+				b.more = true
+				break
+			}
+			size += e.size
+			b.puts = append(b.puts, e)
+		}
+	}
+	if b.trim = s.trims(size); b.trim {
+		b.limit, b.puts, b.more = max(b.limit-int64(size), 0), nil, true
+	}
+	b.dels, s.settled = s.settled, nil
+	b.dead, s.dead.fresh = s.dead.fresh, nil
+	for _, l := range s.led.entries {
+		if l.dirty {
+			l.dirty = false
+			b.ledger = append(b.ledger, *l)
+		}
+	}
+	b.forget, s.led.removed = s.led.removed, nil
+	if !b.trim {
+		s.buildJournal(b)
+	}
+	s.lazyAt = -1
+	if b.more {
+		b.final = false
+	}
+	if b.empty() && !b.final && !b.trim && !s.force {
+		return nil
+	}
+	for _, e := range b.puts {
+		e.committing = true
+	}
+	b.state = s.snapshot(b)
+	return b
+}
+
+// booked takes up that b is on disk.
+func (s *Store) booked(b *batch) {
+	s.force, s.txn, s.trimmed = s.force && b.trim, b.state.Txn, b.trim
+	for _, r := range b.journal {
+		if r.rec != nil {
+			s.enterStored(r.rec)
+		}
+	}
+	for _, e := range b.puts {
+		q := &s.q[e.class]
+		e.committing, e.onDisk = false, true
+		q.disk.add(1, e.size)
+		s.clean(e)
+		if e.place == inMem {
+			q.cached += e.size
+		}
+		switch e.state {
+		case gone:
+			e.rec = Record{}
+			s.settled = append(s.settled, e)
+			s.markLazy()
+		case buried:
+		default:
+			e.resolve(nil)
+		}
+	}
+	for _, e := range b.dels {
+		s.q[e.class].disk.add(-1, e.size)
+		s.forget(e)
+	}
+	for _, d := range b.dead {
+		if d.e.onDisk {
+			s.q[d.e.class].disk.add(-1, d.e.size)
+		}
+		d.e.state = gone
+		d.e.resolve(nil)
+		s.forget(d.e)
+	}
+	s.dead.disk = b.state.DeadLetters
+	for c := range s.q {
+		s.q[c].oldest = b.oldest[c]
+	}
+	s.bookEvicted(b)
+	s.bookJournal(b)
+	for c := range s.q {
+		s.shrink(&s.q[c], s.o.MaxMemory/16)
+	}
+}
+
+// enterStored queues the result record of a command, once it is on disk.
+func (s *Store) enterStored(e *entry) {
+	q := &s.q[e.class]
+	q.stats.Produced++
+	q.stats.Queued++
+	q.stats.Bytes += int64(e.size)
+	e.state = free
+	q.put(e) // not on disk yet as far as the lists go: booked corrects that
+}
+
+// undone takes up that b failed and left nothing on disk.
+func (s *Store) undone(b *batch, err error) {
+	for _, e := range b.puts {
+		e.committing = false
+		if e.state == gone {
+			s.forget(e)
+		}
+	}
+	s.settled = append(b.dels, s.settled...)
+	s.dead.fresh = append(b.dead, s.dead.fresh...)
+	for _, l := range s.led.entries {
+		if slices.ContainsFunc(b.ledger, func(x lossEntry) bool { return x.ID == l.ID }) {
+			l.dirty = true
+		}
+	}
+	s.led.removed = append(s.led.removed, b.forget...)
+	s.giveBack(b)
+	s.failJournal(b, err)
+	s.lazyAt = -1
+	s.markLazy()
+}

@@ -1,0 +1,275 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+const (
+	// filePage is the page size of the file. It is fixed: bbolt would take the
+	// kernel's, 16 KiB on some boards, and every commit would write four times as
+	// much. Below 4 KiB both meta pages share a block of the file system.
+	filePage = 4096
+	// maxFile bounds the mapping: a 32-bit process has no room for more, and bbolt
+	// grows a file beyond 2 GiB into one that can never be opened there again.
+	maxFile = 512 << 20 << (bits.UintSize / 64)
+
+	fileFormat = 1
+)
+
+var (
+	bucketState   = []byte("state")
+	bucketQueue   = []byte("queue")
+	bucketDead    = []byte("dead")
+	bucketLedger  = []byte("ledger")
+	bucketJournal = []byte("journal")
+	keyState      = []byte("state")
+
+	buckets = [][]byte{bucketState, bucketQueue, bucketDead, bucketLedger, bucketJournal}
+)
+
+// ErrLocked is why Run ends when another agent uses the same folder.
+var ErrLocked = errors.New("locked by another process")
+
+// disk is the open file. Every use of bbolt goes through update and view, which
+// turn a panic or a fault of the mapping into an error.
+type disk struct {
+	db     *bolt.DB
+	file   *os.File
+	path   string
+	broken bool // a transaction ended in a panic: bbolt's locks are in no known state
+}
+
+// maxSize is the hard limit of the file for a logical limit: copy-on-write needs
+// the room above it, and deletes must succeed in a full file.
+func maxSize(maxBytes int64) int {
+	return int(min(max(2*maxBytes, 16<<20), maxFile))
+}
+
+// maxLogical is the largest MaxBytes that maxFile leaves room for.
+const maxLogical = maxFile * 6 / 10
+
+// openDisk opens an existing file, locked and walked first. held is the file when
+// it was locked earlier, or nil; openDisk closes it when it fails.
+func openDisk(path string, held *os.File, o Options) (d *disk, err error) {
+	if held == nil {
+		if held, err = lockFile(path, 0); err != nil {
+			return nil, err
+		}
+	}
+	info, err := held.Stat()
+	if err == nil {
+		err = preflight(held, info.Size())
+	}
+	if err != nil {
+		return nil, errors.Join(err, held.Close())
+	}
+	return openBolt(path, held, o)
+}
+
+// lockFile opens path and takes its lock. A missing file is fs.ErrNotExist, and
+// what is no file at all is damaged.
+func lockFile(path string, flag int) (*os.File, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, damaged("it is %s, not a file", info.Mode().Type())
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|flag, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := tryLock(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func openBolt(path string, f *os.File, o Options) (d *disk, err error) {
+	d = &disk{file: f, path: path}
+	defer func() {
+		if err != nil {
+			d.abandon()
+			d = nil
+		}
+	}()
+	err = guard(func() error {
+		d.db, err = bolt.Open(path, 0o600, &bolt.Options{
+			Timeout:        time.Second,
+			PageSize:       filePage,
+			NoFreelistSync: true,
+			FreelistType:   bolt.FreelistMapType,
+			MaxSize:        maxSize(o.MaxBytes),
+			NoSync:         o.NoSync,
+			NoStatistics:   true,
+			OpenFile:       func(string, int, os.FileMode) (*os.File, error) { return f, nil },
+		})
+		return err
+	})
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return d, ErrLocked
+	case isBoltDamage(err):
+		return d, fmt.Errorf("%w: %w", errDamaged, err)
+	case err != nil:
+		return d, err
+	}
+	d.db.AllocSize = 1 << 20
+	return d, nil
+}
+
+func isBoltDamage(err error) bool {
+	return errors.Is(err, berrors.ErrInvalid) || errors.Is(err, berrors.ErrVersionMismatch) || errors.Is(err, berrors.ErrChecksum)
+}
+
+// createDisk makes a fresh file under a temporary name and gives it its own when
+// it is whole, so that a power cut leaves the old name or a complete file.
+func createDisk(path string, o Options) (*disk, error) {
+	tmp := path + ".new"
+	f, err := lockFile(tmp, os.O_CREATE)
+	if errors.Is(err, errDamaged) {
+		if err = os.RemoveAll(tmp); err == nil {
+			f, err = lockFile(tmp, os.O_CREATE)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Truncate(0); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	d, err := openBolt(tmp, f, o)
+	if err != nil {
+		return nil, err
+	}
+	err = d.update(func(tx *bolt.Tx) error {
+		for _, b := range buckets {
+			if _, err := tx.CreateBucket(b); err != nil {
+				return err
+			}
+		}
+		return putJSON(tx.Bucket(bucketState), keyState, persisted{Format: fileFormat, Clean: true})
+	})
+	if err != nil {
+		d.abandon()
+		return nil, err
+	}
+	if runtime.GOOS == "windows" { // an open file cannot be renamed there
+		if err := d.close(); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		d.abandon()
+		return nil, err
+	}
+	if err := syncDir(filepath.Dir(path), !o.NoSync); err != nil {
+		d.abandon()
+		return nil, err
+	}
+	if runtime.GOOS == "windows" {
+		return openDisk(path, nil, o)
+	}
+	d.path = path
+	return d, nil
+}
+
+// update runs fn in a transaction and commits it.
+func (d *disk) update(fn func(*bolt.Tx) error) error {
+	return d.guarded(func() error {
+		tx, err := d.db.Begin(true)
+		if err != nil {
+			return err
+		}
+		if err := fn(tx); err != nil {
+			return errors.Join(err, tx.Rollback())
+		}
+		if err := tx.Commit(); err != nil {
+			return fmt.Errorf("%w: %w", errCommit, err)
+		}
+		return nil
+	})
+}
+
+// view runs fn in a read transaction. Nothing that fn keeps may point into it.
+func (d *disk) view(fn func(*bolt.Tx) error) error {
+	return d.guarded(func() error {
+		tx, err := d.db.Begin(false)
+		if err != nil {
+			return err
+		}
+		return errors.Join(fn(tx), tx.Rollback())
+	})
+}
+
+func (d *disk) guarded(fn func() error) error {
+	if d.broken {
+		return damaged("an earlier transaction failed")
+	}
+	err := guard(fn)
+	d.broken = errors.Is(err, errPanic)
+	return err
+}
+
+// errCommit marks an error after which the transaction may be on disk or not: only
+// the file can tell, when it is opened again.
+var errCommit = errors.New("commit")
+
+// errPanic marks what bbolt did not return but panic with.
+var errPanic = fmt.Errorf("%w: panic", errDamaged)
+
+// guard turns a panic of fn, and a fault of the memory mapping under it, into an
+// error. It does so for this goroutine only.
+func guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", errPanic, p)
+		}
+	}()
+	return fn()
+}
+
+// size is the length of the file, 0 when unknown.
+func (d *disk) size() int64 {
+	info, err := d.file.Stat()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// close closes the file. The caller has written the clean mark with the freelist.
+func (d *disk) close() error {
+	if d.broken {
+		d.abandon()
+		return nil
+	}
+	return guard(d.db.Close)
+}
+
+// abandon lets go of the file and its lock without touching bbolt, whose own
+// locks may be held for ever. The mapping stays until the process ends.
+func (d *disk) abandon() {
+	if d.db != nil && !d.broken {
+		if err := guard(d.db.Close); err == nil {
+			return
+		}
+	}
+	_ = d.file.Close() // it is closed already when bbolt failed to open it
+}
+
+func putJSON(b *bolt.Bucket, k []byte, v any) error {
+	j, err := sealJSON(v)
+	if err != nil {
+		return err
+	}
+	return b.Put(k, j)
+}

@@ -1,0 +1,120 @@
+package store
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// identity is what makes an ID unlike any other: the store, drawn once per state
+// folder, and the epoch, raised at every start.
+type identity struct {
+	store [8]byte
+	epoch uint32
+}
+
+type identityFile struct {
+	Store string `json:"store"` // 16 hex digits
+	Epoch uint32 `json:"epoch"` // of the last start
+}
+
+// nextIdentity reads DIR/identity, raises the epoch and writes it back. When the
+// file cannot be read or written the identity is a fresh store with epoch 1, and
+// note says why: an epoch that is not on disk could be given twice.
+func nextIdentity(dir string, sync bool) (id identity, note string) {
+	path := filepath.Join(dir, "identity")
+	id, err := readIdentity(path)
+	first := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case err == nil && id.epoch < math.MaxUint32:
+		id.epoch++
+	case err == nil:
+		id, note = freshIdentity(), "identity drawn anew: epochs used up"
+	default:
+		id = freshIdentity()
+		if !first {
+			note = "identity drawn anew: " + err.Error()
+		}
+	}
+	if werr := writeIdentity(path, id, sync); werr != nil {
+		if err == nil {
+			id = freshIdentity()
+		}
+		note = "identity drawn for this start only: " + werr.Error()
+	}
+	return id, note
+}
+
+func freshIdentity() identity {
+	id := identity{epoch: 1}
+	rand.Read(id.store[:]) // never fails: crypto/rand ends the process instead
+	return id
+}
+
+func readIdentity(path string) (identity, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return identity{}, fmt.Errorf("read identity: %w", err)
+	}
+	var f identityFile
+	if err := json.Unmarshal(b, &f); err != nil {
+		return identity{}, fmt.Errorf("read identity %s: %w", path, err)
+	}
+	var id identity
+	s, err := hex.DecodeString(f.Store)
+	if err != nil || len(s) != len(id.store) || f.Epoch == 0 {
+		return identity{}, fmt.Errorf("read identity %s: no store and epoch in it", path)
+	}
+	copy(id.store[:], s)
+	id.epoch = f.Epoch
+	return id, nil
+}
+
+func writeIdentity(path string, id identity, sync bool) error {
+	b, err := json.Marshal(identityFile{hex.EncodeToString(id.store[:]), id.epoch})
+	if err != nil {
+		return err
+	}
+	tmp := path + ".new"
+	if err := writeFile(tmp, append(b, '\n'), sync); err != nil {
+		return fmt.Errorf("write identity: %w", err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return fmt.Errorf("write identity: %w", err)
+	}
+	if err := syncDir(filepath.Dir(path), sync); err != nil {
+		return fmt.Errorf("write identity: %w", err)
+	}
+	return nil
+}
+
+func writeFile(path string, b []byte, sync bool) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil && sync {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// syncDir makes a rename in dir survive a power cut.
+func syncDir(dir string, sync bool) error {
+	if !sync || runtime.GOOS == "windows" {
+		return nil // folders cannot be synced there
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

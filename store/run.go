@@ -1,0 +1,266 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+var errNotOpen = errors.New("queue is not open")
+
+// Run takes the identity, opens the file in the background and commits what is
+// appended until ctx ends; then it commits everything and closes the file. The
+// file that cannot be opened is set aside or tried again; meanwhile records are
+// in memory. Run returns early only when another process holds the file, and nil
+// when the last commit went well.
+func (s *Store) Run(ctx context.Context) error {
+	if s.running.Swap(true) {
+		return errors.New("run queue: it runs already, or has run")
+	}
+	defer close(s.closed)
+	if s.o.Dir == "" {
+		s.end()
+		return errors.New("run queue: no folder given")
+	}
+	if err := os.MkdirAll(s.o.Dir, 0o700); err != nil {
+		s.mu.Lock()
+		s.note(err)
+		s.mu.Unlock()
+	}
+	held, err := lockFile(s.path(), 0)
+	if errors.Is(err, ErrLocked) {
+		s.end()
+		return fmt.Errorf("open queue %s: %w", s.path(), err)
+	}
+	id, note := nextIdentity(s.o.Dir, !s.o.NoSync)
+	if note != "" {
+		s.o.Log.Warn("message ids start anew", "dir", s.o.Dir, "reason", note)
+	}
+	s.mu.Lock()
+	s.ident, s.identNote = id, note
+	s.mu.Unlock()
+	close(s.ready)
+	if err := s.commitLoop(ctx, held); err != nil {
+		s.end()
+		return err
+	}
+	return s.finish()
+}
+
+func (s *Store) path() string { return filepath.Join(s.o.Dir, "queue.db") }
+
+// end refuses whatever is still asked.
+func (s *Store) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended, s.open = true, false
+	s.opening = "closed"
+	s.answer(ErrClosed)
+	s.wake()
+}
+
+// finish makes the last commit, with the mark of a clean stop, and closes the file.
+func (s *Store) finish() error {
+	s.mu.Lock()
+	s.ended = true
+	s.lapse(Debug)
+	s.wake()
+	s.mu.Unlock()
+	var err error
+	if s.disk != nil {
+		err = s.commitAll(true)
+	}
+	s.io <- struct{}{}
+	if s.disk != nil {
+		err = errors.Join(err, s.disk.close())
+		s.disk = nil
+	}
+	<-s.io
+	s.mu.Lock()
+	if s.limbo != nil {
+		s.undone(s.limbo, errors.New(s.lastError))
+		s.limbo = nil
+	}
+	for c := range s.q {
+		s.lapse(Class(c))
+	}
+	s.mu.Unlock()
+	s.end()
+	if err != nil {
+		return fmt.Errorf("close queue %s: %w", s.path(), err)
+	}
+	return nil
+}
+
+// lapse loses what is queued in memory only: it ends with the process.
+func (s *Store) lapse(c Class) {
+	for k, e := range s.known {
+		if k.class == c && e.state <= leased && !e.onDisk {
+			s.evict(e, LostStopped)
+		}
+	}
+}
+
+// commitLoop waits until something is due and commits it, until ctx ends.
+func (s *Store) commitLoop(ctx context.Context, held *os.File) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var attempt chan opened
+	for {
+		if s.disk == nil && attempt == nil && s.mayOpen() {
+			attempt = make(chan opened, 1)
+			go func(held *os.File, out chan<- opened) { out <- s.openFile(held) }(held, attempt)
+			held = nil
+		}
+		select {
+		case <-ctx.Done():
+			if attempt != nil {
+				return s.adopt(<-attempt)
+			}
+			return nil
+		case <-s.kick:
+		case <-timer.C:
+		case o := <-attempt:
+			attempt = nil
+			if err := s.adopt(o); err != nil {
+				return err
+			}
+		}
+		s.commitDue()
+		s.arm(timer, attempt != nil)
+	}
+}
+
+// arm sets the timer for the next time the committer has to look.
+func (s *Store) arm(timer *time.Timer, opening bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok := s.due()
+	if s.disk == nil {
+		at, ok = s.retryAt, !opening
+	}
+	s.armed = -1
+	if ok {
+		s.armed = max(at, 0)
+		timer.Reset(max(at-s.now(), 0))
+	}
+}
+
+// commitDue commits until nothing is due.
+func (s *Store) commitDue() {
+	for s.disk != nil {
+		s.mu.Lock()
+		doubt := s.doubt
+		s.doubt = nil
+		at, ok := s.due()
+		if ok = ok && at <= s.now(); !ok && doubt == nil {
+			s.mu.Unlock()
+			return
+		}
+		waiting := s.waiting
+		s.waiting = nil
+		s.mu.Unlock()
+		var err error
+		if doubt != nil {
+			err = doubt
+			s.io <- struct{}{}
+			s.mu.Lock()
+			s.troubled(doubt)
+			s.mu.Unlock()
+			<-s.io
+		} else {
+			err = s.commitAll(false)
+		}
+		for _, w := range waiting {
+			w <- err
+		}
+	}
+}
+
+func (s *Store) mayOpen() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now() >= s.retryAt
+}
+
+const (
+	retryMin = time.Second
+	retryMax = time.Minute
+)
+
+// troubled decides what becomes of the file after err. Called with io and mu held.
+func (s *Store) troubled(err error) {
+	s.note(err)
+	wait := min(retryMin<<min(s.retries, 10), retryMax)
+	s.retryAt = s.now() + retryMin/10 + rand.N(wait)
+	s.retries++
+	if isFull(err) {
+		s.tighten(err)
+		return
+	}
+	s.open, s.failed = false, true
+	s.opening = "reopening after: " + err.Error()
+	if errors.Is(err, errDamaged) {
+		s.aside = err
+		s.retryAt = s.now()
+	}
+	if s.disk != nil {
+		s.disk.abandon()
+		s.disk = nil
+	}
+	s.answer(err)
+}
+
+// answer refuses those who wait for the disk.
+func (s *Store) answer(err error) {
+	for _, w := range s.waiting {
+		w <- err
+	}
+	s.waiting = nil
+	waiting := s.jr.waiting
+	s.jr.waiting = nil
+	for _, r := range waiting {
+		s.endRequest(r, fmt.Errorf("%w: %w", ErrDiskFull, err))
+	}
+}
+
+// recovered notes that a commit went well.
+func (s *Store) recovered() {
+	if s.lastError != "" {
+		s.o.Log.Info("queue is on disk again", "dir", s.o.Dir)
+		s.lastError = ""
+	}
+	s.retries, s.retryAt = 0, 0
+}
+
+// waitOpen waits until the file is open, or opening it has failed.
+func (s *Store) waitOpen(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		ended, done, changed := s.ended, s.open || s.failed, s.changed
+		s.mu.Unlock()
+		switch {
+		case ended:
+			return ErrClosed
+		case done:
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// refusal is why nothing can be put on disk now.
+func (s *Store) refusal() error {
+	if s.ended {
+		return ErrClosed
+	}
+	return fmt.Errorf("%w: %s", ErrDiskFull, s.opening)
+}

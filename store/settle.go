@@ -1,0 +1,79 @@
+package store
+
+// Ack ends records as delivered; none given means all that are still in the
+// lease. A record accepted before it was committed is never written. One that is
+// on disk is deleted with the next commit, so that a kill brings back at most what
+// was accepted within one commit interval.
+func (l *Lease) Ack(ids ...ID) {
+	l.each(ids, func(e *entry) { l.s.accept(e) })
+}
+
+// Dead ends a record that the hub refuses for good: it becomes a dead letter with
+// the words of cause, in the next commit. A record of class Debug is lost instead.
+func (l *Lease) Dead(id ID, cause error) {
+	l.each([]ID{id}, func(e *entry) { l.s.bury(e, cause) })
+}
+
+// Release puts records back to their place in the order, to be handed out again;
+// none given means all that are still in the lease.
+func (l *Lease) Release(ids ...ID) {
+	l.each(ids, func(e *entry) {
+		e.state = free
+		q := &l.s.q[e.class]
+		q.put(e)
+		l.s.shrink(q, l.s.o.MaxMemory/8)
+	})
+}
+
+// each takes the records out of the lease.
+func (l *Lease) each(ids []ID, f func(*entry)) {
+	s := l.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(ids) == 0 {
+		for _, r := range l.recs {
+			l.one(r.ID, f)
+		}
+	}
+	for _, id := range ids {
+		l.one(id, f)
+	}
+	s.schedule()
+	s.wake()
+}
+
+func (l *Lease) one(id ID, f func(*entry)) {
+	if e := l.open[id]; e != nil {
+		delete(l.open, id)
+		f(e)
+	}
+}
+
+// accept books e as delivered.
+func (s *Store) accept(e *entry) {
+	q := &s.q[e.class]
+	q.stats.Delivered++
+	q.stats.Queued--
+	q.stats.Bytes -= int64(e.size)
+	e.state = gone
+	s.clean(e)
+	e.resolve(nil)
+	s.drop(e)
+	s.arrived(e.key, false)
+}
+
+// drop ends the life of e in memory. What is on disk, or on its way there, stays
+// known until a commit has deleted it.
+func (s *Store) drop(e *entry) {
+	switch {
+	case e.committing:
+		s.unload(e)
+	case e.onDisk:
+		s.unload(e)
+		s.settled = append(s.settled, e)
+		s.markLazy()
+	default:
+		s.forget(e)
+		s.q[e.class].tidy()
+	}
+}

@@ -1,0 +1,138 @@
+package store
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Store is the offline queue of one agent. Its methods may be called from any
+// goroutine, before Run too: they wait until Run knows the identity.
+type Store struct {
+	o       Options
+	start   time.Time
+	running atomic.Bool
+	ready   chan struct{} // closed when the identity is known
+	closed  chan struct{} // closed when Run has ended
+	kick    chan struct{} // wakes the committer
+	io      chan struct{} // held by the one who uses the file; taken before mu, never after
+	disk    *disk         // under io
+	run     uint32        // number of this process in the file, under io
+
+	mu        sync.Mutex
+	ident     identity
+	identNote string
+	ended     bool
+	open      bool   // disk can be read
+	adopted   bool   // the file was opened once: the counters here go on from it
+	opening   string // why open is false
+	failed    bool   // the last attempt to open failed; the next comes after a pause
+	lastError string
+	doubt     error         // what a reader met; the committer closes the file and opens it again
+	changed   chan struct{} // closed and replaced whenever a waiter may go on
+
+	q        [Classes]queue
+	known    map[key]*entry // every record in memory, and those settled but still on disk
+	memBytes int
+	dirtyLen int // bytes of dirty, settled ones left out
+	settled  []*entry
+	dead     deadLetters
+	led      ledger
+	jr       journalState
+	byReason map[string]uint64
+	refused  uint64
+	lazyAt   time.Duration // when the oldest change was made that waits for a commit; -1 = none
+	retryAt  time.Duration // no commit on its own account before this
+	retries  int
+	armed    time.Duration // when the committer looks again; -1 = when it is woken
+	force    bool          // the next commit writes even when nothing is queued
+	limbo    *batch        // its commit failed; whether it is on disk shows when the file is open again
+	txn      uint64        // of the last commit
+	aside    error         // why the file is to be set aside before the next attempt
+	tight    int64         // bytes on disk that the disk was found to hold; 0 = Options.MaxBytes
+	tightEnd time.Duration
+	trimmed  bool         // the last commit made room
+	waiting  []chan error // callers of Flush
+	inFile   int64
+	commits  uint64
+	syncs    uint64
+}
+
+// New returns a store that does nothing yet: Run it.
+func New(o Options) *Store {
+	s := &Store{
+		o:        o.withDefaults(),
+		start:    time.Now(),
+		ready:    make(chan struct{}),
+		closed:   make(chan struct{}),
+		kick:     make(chan struct{}, 1),
+		io:       make(chan struct{}, 1),
+		changed:  make(chan struct{}),
+		known:    make(map[key]*entry),
+		byReason: make(map[string]uint64),
+		lazyAt:   -1,
+		opening:  "not started",
+	}
+	for c := range s.q {
+		s.q[c].exhausted = true
+	}
+	s.jr.init()
+	return s
+}
+
+func (s *Store) now() time.Duration { return time.Since(s.start) }
+
+func (s *Store) identified() bool { return s.ident.epoch != 0 }
+
+// urge wakes the committer.
+func (s *Store) urge() {
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}
+
+// markLazy notes a change that the next commit takes along, within CommitEvery.
+func (s *Store) markLazy() {
+	if s.lazyAt < 0 {
+		s.lazyAt = s.now()
+		s.urge()
+	}
+}
+
+// wake lets waiters look again.
+func (s *Store) wake() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// forget drops e from memory.
+func (s *Store) forget(e *entry) {
+	delete(s.known, e.key)
+	s.unload(e)
+}
+
+// unload drops the data of e; its key stays known while it is on disk.
+func (s *Store) unload(e *entry) {
+	s.memBytes -= e.mem
+	e.mem = 0
+	if !e.committing {
+		e.rec = Record{}
+	}
+}
+
+// clean says that e needs no commit any more.
+func (s *Store) clean(e *entry) {
+	if e.counted {
+		e.counted = false
+		s.dirtyLen -= e.size
+	}
+}
+
+// note keeps an error for Stats and logs it when it is another than the last.
+func (s *Store) note(err error) {
+	if text := err.Error(); text != s.lastError {
+		s.lastError = text
+		s.o.Log.Error("queue is in memory only", "dir", s.o.Dir, "err", err)
+	}
+}

@@ -1,0 +1,63 @@
+package auth_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"fieldpost/uplink/auth"
+)
+
+func TestSecretsNeverPrint(t *testing.T) {
+	const text = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0"
+	const plain = "secret-secret-secret-secret"
+	key := mustKey(t, text)
+	token := key.Sign("host/devices/d", "", time.Unix(1, 0))
+	cs, err := auth.ParseConnectionString("HostName=h;DeviceId=d;SharedAccessKey=" + text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type hidden struct {
+		key   auth.Key
+		token auth.Token
+	}
+	var out bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%08b"} {
+		for _, v := range []any{key, &key, token, &token, cs, &cs, hidden{key, token}, &hidden{key, token}, []auth.Key{key}, map[string]auth.Token{"t": token}} {
+			fmt.Fprintf(&out, verb+"\n", v)
+		}
+	}
+	for _, v := range []any{key, token, cs, map[string]any{"k": &key}} {
+		b, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Write(b)
+	}
+	for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
+		slog.New(h).Info("x", "key", key, "token", token, "cs", cs, "hidden", hidden{key, token})
+	}
+	sig := token.Reveal()[strings.Index(token.Reveal(), "sig=")+4:][:10]
+	for _, s := range []string{text, plain, fmt.Sprintf("%x", plain), strings.ToUpper(fmt.Sprintf("%x", plain)), fmt.Sprint([]byte(plain)), sig} {
+		if strings.Contains(out.String(), s) {
+			t.Errorf("output contains %q", s)
+		}
+	}
+	if got := fmt.Sprintf("%v %+v %#v %s", key, token, key, token); got != "redacted redacted redacted redacted" {
+		t.Errorf("printed %q", got)
+	}
+}
+
+func TestSecretsCompare(t *testing.T) {
+	a, b := auth.NewKey([]byte("a")), auth.NewKey([]byte("b"))
+	if !a.Equal(auth.NewKey([]byte("a"))) || a.Equal(b) || a.Equal(auth.Key{}) || !(auth.Key{}).Equal(auth.NewKey(nil)) {
+		t.Error("Equal is wrong")
+	}
+	if a.IsZero() || !(auth.Key{}).IsZero() || !(auth.Token{}).IsZero() || (auth.Token{}).Reveal() != "" {
+		t.Error("IsZero is wrong")
+	}
+}

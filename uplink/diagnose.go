@@ -1,0 +1,211 @@
+package uplink
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/Azure/go-amqp"
+
+	"fieldpost/internal/clock"
+	"fieldpost/uplink/auth"
+)
+
+// diagnosis is what an error means: which part is broken, what a person should
+// do, and how soon another attempt makes sense.
+type diagnosis struct {
+	cause   string
+	hint    string
+	refused bool // about who we are: asking again changes nothing by itself
+	slow    bool // the hub wants less of us
+}
+
+// Conditions that IoT hubs use beside those of the AMQP specification.
+const (
+	condTimeout       amqp.ErrCond = "com.microsoft:timeout"
+	condThrottled     amqp.ErrCond = "com.microsoft:device-container-throttled"
+	condServerBusy    amqp.ErrCond = "com.microsoft:server-busy"
+	condQuotaExceeded amqp.ErrCond = "com.microsoft:quota-exceeded"
+	condHubSuspended  amqp.ErrCond = "com.microsoft:iot-hub-suspended"
+	condHubNotFound   amqp.ErrCond = "com.microsoft:iot-hub-not-found-error"
+	condArgumentError amqp.ErrCond = "com.microsoft:argument-error"
+	condArgumentRange amqp.ErrCond = "com.microsoft:argument-out-of-range"
+	condLinkConflict  amqp.ErrCond = "com.microsoft:link-creation-conflict"
+)
+
+// otherClient is how a hub words an internal error that means: this device id
+// is connected twice.
+const otherClient = "Another AMQP Client"
+
+const (
+	hintKey    = "check the key and the device id in the connection string, and that the device is enabled at the hub"
+	hintClock  = "the clock of this machine is wrong or not set: check time synchronisation"
+	hintTwice  = "another client is connected with this device id: one identity belongs to one device"
+	hintSlower = "the hub's quota or rate is used up: it recovers by itself, or the hub needs more units"
+)
+
+// noIdentityError is what LinkOptions.Identity said.
+type noIdentityError struct{ cause error }
+
+func (e *noIdentityError) Error() string { return "no identity: " + e.cause.Error() }
+func (e *noIdentityError) Unwrap() error { return e.cause }
+
+func diagnose(err error, now clock.Stamp) diagnosis {
+	var (
+		none     *noIdentityError
+		verify   *tls.CertificateVerificationError
+		refusal  *auth.RefusedError
+		remote   *amqp.Error
+		conn     *amqp.ConnError
+		netError net.Error
+	)
+	switch {
+	case errors.As(err, &none):
+		return diagnosis{cause: CauseIdentity, refused: true, hint: "check connection_string_file and ca_file"}
+	case errors.As(err, &verify):
+		return diagnosis{cause: CauseIdentity, refused: true, hint: certificateHint(verify, now)}
+	case errors.As(err, &refusal):
+		if !refusal.Identity() {
+			return diagnosis{cause: CauseHub, slow: true}
+		}
+		return diagnosis{cause: CauseIdentity, refused: true, hint: keyHint(now)}
+	case errors.As(err, &remote):
+		return diagnoseRemote(remote, now)
+	case errors.As(err, &conn):
+		return diagnosis{cause: CauseNetwork}
+	case errors.As(err, &netError), errors.Is(err, context.DeadlineExceeded):
+		return diagnosis{cause: CauseNetwork, hint: networkHint(err)}
+	default:
+		return diagnosis{cause: CauseHub}
+	}
+}
+
+func diagnoseRemote(e *amqp.Error, now clock.Stamp) diagnosis {
+	switch e.Condition {
+	case amqp.ErrCondUnauthorizedAccess:
+		return diagnosis{cause: CauseIdentity, refused: true, hint: keyHint(now)}
+	case amqp.ErrCondNotFound, condHubNotFound:
+		return diagnosis{cause: CauseIdentity, refused: true,
+			hint: "the hub does not know this device or address: check HostName and DeviceId, and that the device is registered and enabled"}
+	case amqp.ErrCondResourceLimitExceeded, condQuotaExceeded, condThrottled, condServerBusy:
+		return diagnosis{cause: CauseHub, slow: true, hint: hintSlower}
+	case condHubSuspended:
+		return diagnosis{cause: CauseHub, slow: true, hint: "the hub is suspended: check the subscription"}
+	case amqp.ErrCondStolen, condLinkConflict:
+		return diagnosis{cause: CauseHub, slow: true, hint: hintTwice}
+	}
+	if strings.Contains(e.Description, otherClient) {
+		return diagnosis{cause: CauseHub, slow: true, hint: hintTwice}
+	}
+	switch code := hubErrorCode(e.Description); {
+	case code/1000 == 429:
+		return diagnosis{cause: CauseHub, slow: true, hint: hintSlower}
+	case code/1000 == 401:
+		return diagnosis{cause: CauseIdentity, refused: true, hint: keyHint(now)}
+	}
+	return diagnosis{cause: CauseHub}
+}
+
+// keyHint blames the clock when it may be at fault: a token is dated with it.
+func keyHint(now clock.Stamp) string {
+	switch now.Trust {
+	case clock.TrustNone:
+		return hintClock
+	case clock.TrustPlausible:
+		return hintKey + "; nothing vouches for the clock of this machine, tokens are dated with it"
+	default:
+		return hintKey
+	}
+}
+
+func certificateHint(err *tls.CertificateVerificationError, now clock.Stamp) string {
+	var (
+		unknown x509.UnknownAuthorityError
+		invalid x509.CertificateInvalidError
+		host    x509.HostnameError
+	)
+	switch {
+	case errors.As(err.Err, &invalid) && invalid.Reason == x509.Expired:
+		if now.Trust == clock.TrustNone || (invalid.Cert != nil && now.Wall.Before(invalid.Cert.NotBefore)) {
+			return hintClock
+		}
+		return "the certificate of the hub has expired, or the clock of this machine is ahead"
+	case errors.As(err.Err, &unknown):
+		return "wrong CA: the certificate of the hub does not come from an authority in ca_file"
+	case errors.As(err.Err, &host):
+		return "the certificate belongs to another host: check HostName in the connection string"
+	default:
+		return "the certificate of the hub is not acceptable: check ca_file"
+	}
+}
+
+func networkHint(err error) string {
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns):
+		return "the name of the hub cannot be resolved: check cable, address and DNS server"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "the host is there but refuses: check host and port, and the firewall for TCP " + amqpsPort
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return "no way to the hub: check cable, address and default route"
+	default:
+		return "no answer: check the network and that TCP " + amqpsPort + " is let out"
+	}
+}
+
+// hubDescription is the JSON that IoT hubs put into the description of an error.
+type hubDescription struct {
+	ErrorCode int    `json:"errorCode"`
+	Message   string `json:"message"`
+}
+
+func parseDescription(description string) (d hubDescription) {
+	if strings.HasPrefix(description, "{") && json.Unmarshal([]byte(description), &d) != nil {
+		return hubDescription{}
+	}
+	return d
+}
+
+// hubErrorCode is the six digit code in a description, or 0.
+func hubErrorCode(description string) int { return parseDescription(description).ErrorCode }
+
+// hubMessage is the part of a description that is for a person.
+func hubMessage(description string) string {
+	if m := parseDescription(description).Message; m != "" {
+		return m
+	}
+	return description
+}
+
+// words is err as it is shown: what go-amqp prints as a Go value becomes
+// condition and description, and the description's JSON its message.
+func words(err error) string {
+	s := err.Error()
+	var remote *amqp.Error
+	if !errors.As(err, &remote) {
+		return s
+	}
+	said := string(remote.Condition)
+	if m := hubMessage(remote.Description); m != "" {
+		said += ": " + m
+	}
+	return strings.ReplaceAll(s, remote.Error(), said)
+}
+
+// clockStepped reports whether the wall clock was set between two stamps: it
+// moved by something else than the time that passed.
+func clockStepped(then, now clock.Stamp) bool {
+	passed := now.BootTime - then.BootTime
+	moved := now.Wall.Round(0).Sub(then.Wall.Round(0))
+	return (moved - passed).Abs() > clockStep
+}
+
+// clockStep is how far a clock may drift under NTP's hands before a token that
+// was dated with it is no longer trusted. Hubs forgive five minutes.
+const clockStep = 30 * time.Second

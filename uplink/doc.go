@@ -1,0 +1,30 @@
+// Package uplink keeps the one AMQP connection to the hub and drains the store
+// over it.
+//
+// The types in the order they are met: a Link is made from LinkOptions and the
+// tenants that live on its connection. For each attempt it asks for an Identity,
+// dials, proves the identity at $cbs (package auth) and gives every Tenant a
+// session of its own. The Drain is the tenant that leases records from the
+// store, sends them to /devices/<id>/messages/events and settles each lease by
+// what the hub answered. LinkState tells how the link is, which part of the
+// chain network, identity, hub is broken, in the words of the error, and what to
+// do about it.
+//
+// What is repaired at which scope follows from the type of the error: a link or
+// session error costs its tenant the session, a connection error costs everyone
+// the connection, a refused identity is tried once more with a new token and
+// then slowly and loudly, a bad message is set aside as a dead letter. A deadline
+// that passes without an answer counts as a dead connection.
+//
+// Promises. Run never gives up before its context ends, and then ends within a
+// few seconds. A record is acknowledged to the store only when the hub answered
+// "accepted"; every other answer, and none, gives it back to the store or makes
+// it a dead letter. So nothing is lost, and a record whose answer was lost is
+// sent again with the same message-id: the receiver sees it twice and can tell.
+// Records of one class are sent in the order of the store; what the hub hands
+// back is sent again later than its neighbours. Memory is bounded by the window
+// of the Drain, in messages and in bytes, plus one lease of half its size.
+//
+// Limits. AMQP over TLS on TCP only, shared access keys only, one message per
+// record.
+package uplink
