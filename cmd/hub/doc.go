@@ -1,0 +1,18 @@
+// Command hub is the desk side of fieldpost: a local IoT Hub and the tools of
+// its operator. It never runs on a device.
+//
+//	hub serve      a local IoT Hub over AMQP 1.0 and TLS
+//	hub devices    the registry of a local hub that is not running
+//	hub send       a command to a device, with its feedback
+//	hub feedback   what became of commands
+//	hub events     what devices have sent
+//	hub version    which build this is
+//
+// serve --json prints one line that says all a client needs: {listen, ca,
+// devices:{ID:CONNSTR}, service:CONNSTR}, where ca is the certificate itself, in
+// PEM. Kept in a file it is what --hub of the other tools takes. They work on a
+// real IoT Hub too: --connection-file names a file with the connection string of
+// a policy that may connect as a service.
+//
+// Exit codes: 0 fine, 1 failure, 2 usage, 3 configuration.
+package main

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// hangLimit is far beyond anything a story waits for.
+const hangLimit = 60 * time.Second
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"hub": main})
+}
+
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":     exits,
+			"serve":     serveInBackground,
+			"telemetry": telemetry,
+			"device":    device,
+		},
+	})
+}
+
+// exits CODE COMMAND...: runs the command, which must end with this code.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// serve FILE FLAGS...: hub serve --json until the story ends; its first line is
+// in FILE. Paths in the flags have to be absolute.
+func serveInBackground(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	out, in := io.Pipe()
+	var code int
+	var served sync.WaitGroup
+	served.Go(func() {
+		code = run(ctx, append([]string{"serve", "--json", "--feedback-every", "10ms"}, args[1:]...), strings.NewReader(""), in, io.Discard)
+		in.Close()
+	})
+	ts.Defer(func() {
+		cancel()
+		served.Wait()
+		if code != exitOK {
+			ts.Fatalf("hub serve ended with exit code %d", code)
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(line), 0o600))
+}
+
+// telemetry HUBFILE DEVICE BODY...: sends each body as the device.
+func telemetry(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), hangLimit)
+	defer cancel()
+	d, err := dialDevice(ctx, ts.MkAbs(args[0]), args[1])
+	ts.Check(err)
+	defer d.conn.Close()
+	for i, body := range args[2:] {
+		ts.Check(d.send(ctx, fmt.Sprintf("message-%d", i+1), body))
+	}
+}
+
+// device HUBFILE DEVICE VERDICT: from now on the device answers every message
+// with accept or reject.
+func device(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	d, err := dialDevice(ctx, ts.MkAbs(args[0]), args[1])
+	if err != nil {
+		cancel()
+		ts.Check(err)
+	}
+	settled := make(chan struct{})
+	go func() {
+		defer close(settled)
+		d.settle(ctx, args[2] == "accept")
+	}()
+	ts.Defer(func() {
+		cancel()
+		<-settled
+		d.conn.Close()
+	})
+}

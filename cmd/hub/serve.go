@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"fieldpost/hub"
+)
+
+// firstDevice is registered by a hub that would otherwise have none.
+const firstDevice = "gateway-1"
+
+// serving are the flags of hub serve.
+type serving struct {
+	listen, hostName, dir, caOut, keyLog string
+	devices                              list
+	feedbackEvery                        time.Duration
+	json, verbose                        bool
+}
+
+func serveCommand() command {
+	return command{
+		name:    "serve",
+		summary: "a local IoT Hub over AMQP 1.0 and TLS",
+		help: `Serves until it is interrupted. Devices, keys and the certificate authority are
+kept in --dir and last as long as the process without it; messages are always in
+memory only. What it prints first holds keys: they are good for this hub alone.`,
+		example: "hub serve --listen 127.0.0.1:5671 --dir ./hub --device gateway-1 --ca-out ca.pem",
+		define: func(flags *flag.FlagSet) func(context.Context, streams, []string) error {
+			var s serving
+			flags.StringVar(&s.listen, "listen", "127.0.0.1:0", "`HOST:PORT` to listen at; port 0 takes a free one")
+			flags.StringVar(&s.hostName, "hostname", "localhost", "`NAME` by which clients reach this hub; its certificate carries it")
+			flags.StringVar(&s.dir, "dir", "", "`DIR` that keeps devices, keys and the certificate authority")
+			flags.Var(&s.devices, "device", "register the device with this `ID` unless it exists; may be repeated (default "+firstDevice+" when there are none)")
+			flags.StringVar(&s.caOut, "ca-out", "", "write the certificate authority to this `FILE`, PEM")
+			flags.DurationVar(&s.feedbackEvery, "feedback-every", 15*time.Second, "longest time feedback waits for more to share its message")
+			flags.StringVar(&s.keyLog, "keylog", "", "`FILE` that gets the TLS secrets of every connection, for tshark")
+			flags.BoolVar(&s.json, "json", false, "print one JSON object: listen, ca, devices, service")
+			flags.BoolVar(&s.verbose, "verbose", false, "log every message")
+			return func(ctx context.Context, std streams, args []string) error {
+				if err := noArguments(args); err != nil {
+					return err
+				}
+				return s.run(ctx, std)
+			}
+		},
+	}
+}
+
+func (s *serving) run(ctx context.Context, std streams) error {
+	if s.feedbackEvery <= 0 {
+		return usagef("--feedback-every %s is not above 0", s.feedbackEvery)
+	}
+	if s.dir != "" {
+		unlock, err := lockDir(s.dir)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
+	opts := hub.Options{
+		Listen: s.listen, HostName: s.hostName, Dir: s.dir, FeedbackEvery: s.feedbackEvery,
+		Log: slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: s.level()})),
+	}
+	if s.keyLog != "" {
+		log, err := openKeyLog(s.keyLog)
+		if err != nil {
+			return err
+		}
+		defer log.Close()
+		opts.KeyLog = log
+	}
+	h, err := hub.New(opts)
+	if err != nil {
+		return err
+	}
+	// The hub has opened its listener: it must run, if only to close it again.
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	if err := s.announce(std.out, h); err != nil {
+		stop(err)
+	}
+	if err := h.Run(ctx); err != nil {
+		return err
+	}
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+func (s *serving) level() slog.Level {
+	switch {
+	case s.verbose:
+		return slog.LevelDebug
+	case s.json:
+		return slog.LevelWarn
+	default:
+		return slog.LevelInfo
+	}
+}
+
+// announce registers the devices and prints what clients need to know.
+func (s *serving) announce(out io.Writer, h *hub.Hub) error {
+	if len(s.devices) == 0 && len(h.Devices()) == 0 {
+		s.devices = list{firstDevice}
+	}
+	for _, id := range s.devices {
+		if _, err := h.AddDevice(id); err != nil && !errors.Is(err, hub.ErrDeviceExists) {
+			return err
+		}
+	}
+	if s.caOut != "" {
+		if err := os.WriteFile(s.caOut, h.CAPEM(), 0o644); err != nil {
+			return configf("certificate authority: %w", err)
+		}
+	}
+	file := hubFile{Listen: h.Addr(), CA: string(h.CAPEM()), Service: h.ServiceConnectionString(), Devices: make(map[string]string)}
+	for _, d := range h.Devices() {
+		text, err := h.DeviceConnectionString(d.ID)
+		if err != nil {
+			return err
+		}
+		file.Devices[d.ID] = text
+	}
+	if s.json {
+		return printJSON(out, file)
+	}
+	return s.print(out, h, file)
+}
+
+func (s *serving) print(out io.Writer, h *hub.Hub, file hubFile) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "hub listening on %s (AMQP 1.0 over TLS)\n\n", file.Listen)
+	fmt.Fprintln(&b, "certificate authority")
+	if s.caOut != "" {
+		fmt.Fprintf(&b, "  %s\n", s.caOut)
+	} else {
+		fmt.Fprintln(&b, "  not written: --ca-out FILE keeps it for clients")
+	}
+	fmt.Fprintf(&b, "service\n  %s\n", file.Service)
+	for _, d := range h.Devices() {
+		note := ""
+		if d.Disabled {
+			note = " (disabled)"
+		}
+		fmt.Fprintf(&b, "device %s%s\n  %s\n", d.ID, note, file.Devices[d.ID])
+	}
+	fmt.Fprint(&b, "\nCtrl-C ends it.\n")
+	_, err := out.Write(b.Bytes())
+	return err
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"fieldpost/internal/service"
+	"fieldpost/uplink/auth"
+)
+
+// target are the flags that say which hub to talk to.
+type target struct {
+	hub, connectionFile, ca, keyLog string
+}
+
+func (t *target) define(flags *flag.FlagSet) {
+	flags.StringVar(&t.hub, "hub", "", "`FILE` with the line that hub serve --json printed")
+	flags.StringVar(&t.connectionFile, "connection-file", "", "`FILE` with a service connection string, instead of --hub")
+	flags.StringVar(&t.ca, "ca", "", "`FILE` with the authority that vouches for the hub, PEM; default the system's")
+	flags.StringVar(&t.keyLog, "keylog", "", "`FILE` that gets the TLS secrets, for tshark")
+}
+
+// hubFile is the first line of hub serve --json.
+type hubFile struct {
+	Listen  string            `json:"listen"`
+	CA      string            `json:"ca"` // PEM; a path is understood too
+	Devices map[string]string `json:"devices"`
+	Service string            `json:"service"`
+}
+
+// dial connects as the flags say. The returned function closes everything.
+func (t *target) dial(ctx context.Context) (*service.Client, func(), error) {
+	opts, err := t.options()
+	if err != nil {
+		return nil, nil, err
+	}
+	closeLog := func() {}
+	if t.keyLog != "" {
+		log, err := openKeyLog(t.keyLog)
+		if err != nil {
+			return nil, nil, err
+		}
+		opts.KeyLog, closeLog = log, func() { log.Close() }
+	}
+	client, err := service.Dial(ctx, opts)
+	if err != nil {
+		closeLog()
+		return nil, nil, explainDial(err)
+	}
+	return client, func() { client.Close(); closeLog() }, nil
+}
+
+func (t *target) options() (service.Options, error) {
+	switch {
+	case t.hub != "" && t.connectionFile != "":
+		return service.Options{}, usagef("--hub and --connection-file exclude each other")
+	case t.hub != "":
+		return t.fromHubFile()
+	case t.connectionFile != "":
+		text, err := os.ReadFile(t.connectionFile)
+		if err != nil {
+			return service.Options{}, configf("connection file: %w", err)
+		}
+		opts := service.Options{ConnectionString: string(text)}
+		if t.ca != "" {
+			opts.RootCAs, err = readCA(t.ca)
+		}
+		return opts, err
+	default:
+		return service.Options{}, usagef("which hub? give --hub FILE, or --connection-file FILE")
+	}
+}
+
+func (t *target) fromHubFile() (service.Options, error) {
+	text, err := os.ReadFile(t.hub)
+	if err != nil {
+		return service.Options{}, configf("hub file: %w", err)
+	}
+	var file hubFile
+	if err := json.NewDecoder(strings.NewReader(string(text))).Decode(&file); err != nil {
+		return service.Options{}, configf("hub file %s is not what hub serve --json prints: %w", t.hub, err)
+	}
+	if file.Service == "" {
+		return service.Options{}, configf("hub file %s has no service connection string", t.hub)
+	}
+	ca := file.CA
+	if t.ca != "" {
+		ca = t.ca
+	}
+	opts := service.Options{ConnectionString: file.Service, Addr: dialable(file.Listen)}
+	if ca != "" {
+		opts.RootCAs, err = readCA(ca)
+	}
+	return opts, err
+}
+
+// dialable returns addr unless it is a wildcard, which cannot be dialed.
+func dialable(addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return ""
+	}
+	return addr
+}
+
+// readCA takes PEM text, or the path of a file with it.
+func readCA(s string) (*x509.CertPool, error) {
+	text := []byte(s)
+	name := "the hub file's ca"
+	if !strings.Contains(s, "-----BEGIN") {
+		var err error
+		if text, err = os.ReadFile(s); err != nil {
+			return nil, configf("certificate authority: %w", err)
+		}
+		name = s
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, configf("certificate authority: %s holds no certificate in PEM", name)
+	}
+	return pool, nil
+}
+
+func openKeyLog(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, configf("key log: %w", err)
+	}
+	return f, nil
+}
+
+// explainDial adds the next move to the failures that beginners meet.
+func explainDial(err error) error {
+	var refused *auth.RefusedError
+	var unknown x509.UnknownAuthorityError
+	var network *net.OpError
+	switch {
+	case errors.As(err, &refused) && refused.Identity():
+		return &hinted{err, "the key does not fit the policy, or this machine's clock is wrong"}
+	case errors.As(err, &unknown):
+		return &hinted{err, "a local hub has an authority of its own: give --hub FILE or --ca FILE"}
+	case errors.As(err, &network) && network.Op == "dial":
+		return &hinted{err, "is the hub running? hub serve starts a local one"}
+	default:
+		return fmt.Errorf("%w", err)
+	}
+}
