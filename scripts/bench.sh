@@ -1,0 +1,7 @@
+#!/bin/sh
+# The benchmarks behind docs/BENCHMARKS.md, on a machine that does nothing else.
+# Ratios within one run count; absolute figures belong to the machine.
+set -eu
+cd "$(dirname "$0")/.."
+go version
+go test -run '^$' -bench . -benchtime "${BENCHTIME:-2s}" -count "${COUNT:-3}" ./uplink ./store ./hub

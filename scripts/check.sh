@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# The checks of this tree, by name: scripts/check.sh [STEP...]
+#
+#   without a step   what a change must pass before it is proposed
+#   all              everything .ci/run does once its packages are installed
+#
+# Each step prints its time; the first that fails ends the run with its name.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+before_commit=(gofmt vet staticcheck test race 386 platforms)
+everything=("${before_commit[@]}" cross-build demo emulated interop clean)
+
+step_gofmt() {
+	local bad
+	bad=$(gofmt -l .)
+	[ -z "$bad" ] || { echo "not formatted: $bad"; return 1; }
+}
+
+step_vet() { go vet ./...; }
+
+step_staticcheck() { go tool -modfile=tools/go.mod staticcheck ./...; }
+
+step_test() { go test ./...; }
+
+step_race() { CGO_ENABLED=1 go test -race ./...; }
+
+# 32 bits is what most gateways have. The tests run here only on an x86 machine.
+step_386() {
+	if [ "$(go env GOHOSTARCH)" = amd64 ]; then
+		CGO_ENABLED=0 GOARCH=386 go test ./...
+	else
+		CGO_ENABLED=0 GOARCH=386 go vet ./...
+	fi
+}
+
+# Linux is the platform; the rest must build.
+step_platforms() {
+	scratch=$(mktemp -d)
+	trap 'rm -rf "$scratch"' EXIT
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 go build -o "$scratch/" ./cmd/agent ./cmd/hub
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 go build -o "$scratch/" ./cmd/agent ./cmd/hub
+}
+
+step_cross-build() { scripts/cross-build.sh; }
+
+# demo NAME COMMAND...: the whole program must end well and say so.
+demo() {
+	local name=$1 out
+	shift
+	out=$(mktemp)
+	if ! timeout 120 "$@" --json >"$out"; then
+		tail -n 20 "$out"
+		rm -f "$out"
+		echo "$name: the demo failed"
+		return 1
+	fi
+	printf '%s: ' "$name"
+	tail -n 1 "$out"
+	tail -n 1 "$out" | grep -q '"step":"summary"'
+	rm -f "$out"
+}
+
+step_demo() {
+	case "$(go env GOHOSTARCH)" in
+	amd64 | arm64) demo native "dist/agent-linux-$(go env GOHOSTARCH)" demo --duration 10s ;;
+	*) demo native go run ./cmd/agent demo --duration 10s ;;
+	esac
+}
+
+# The binaries for boards, on the processors they are for.
+step_emulated() {
+	demo 'armv6, arm1176' qemu-arm-static -cpu arm1176 dist/agent-linux-armv6 demo --duration 5s
+	demo 'armv7, cortex-a7' qemu-arm-static -cpu cortex-a7 dist/agent-linux-armv7 demo --duration 5s
+	demo 'arm64, cortex-a53' qemu-aarch64-static -cpu cortex-a53 dist/agent-linux-arm64 demo --duration 5s
+}
+
+step_interop() { interop/run.sh --no-skips; }
+
+# Nothing above may leave a trace in the tree.
+step_clean() {
+	local now
+	git rev-parse --git-dir >/dev/null 2>&1 || { echo 'not a clone: nothing to compare'; return 0; }
+	now=$(git status --porcelain)
+	[ "$now" = "${CHECK_BEFORE-}" ] || { printf 'the tree has changed:\n%s\n' "$now"; return 1; }
+}
+
+if [ "${1-}" = --one ]; then
+	"step_$2"
+	exit
+fi
+
+steps=("$@")
+[ $# -gt 0 ] || steps=("${before_commit[@]}")
+[ "${1-}" != all ] || steps=("${everything[@]}")
+for step in "${steps[@]}"; do
+	declare -F "step_$step" >/dev/null || { echo "no step $step; there are: ${everything[*]}" >&2; exit 2; }
+done
+
+CHECK_BEFORE=$(git status --porcelain 2>/dev/null || true)
+export CHECK_BEFORE
+SECONDS=0
+for step in "${steps[@]}"; do
+	echo "==> $step"
+	began=$SECONDS
+	# A process of its own: inside a condition, bash would not stop at the
+	# first command that fails.
+	if ! bash "$0" --one "$step"; then
+		echo "==> FAILED: $step, after $((SECONDS - began)) s"
+		exit 1
+	fi
+	echo "==> $step: $((SECONDS - began)) s"
+done
+echo "==> all ${#steps[@]} steps passed in $SECONDS s"

@@ -1,0 +1,56 @@
+#!/bin/sh
+# Builds the release binaries into dist/, static and stripped, with checksums,
+# and prints what they weigh. Needs Go, a POSIX shell and awk; runs from
+# anywhere in the tree. VERSION=TEXT overrides what git describe says.
+# The same commit and Go version give the same bytes.
+set -eu
+cd "$(dirname "$0")/.."
+
+# The armv6 agent may weigh this much, in bytes: the whole program shares a
+# small card and 512 MB of memory with everything else on the oldest boards.
+limit=10000000
+
+version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || true)}
+version=${version:-unversioned}
+export CGO_ENABLED=0 GOFLAGS= GOOS=linux GOAMD64=v1
+
+# build PROGRAM ARCH [GOARM] [FLAGS] OUTPUT
+build() {
+	GOARCH=$2 GOARM=$3 go build -trimpath -buildvcs=false -ldflags "$4 -X main.version=$version" -o "$5" "./cmd/$1"
+}
+
+bytes() { wc -c <"$1" | tr -d ' '; }
+
+mkdir -p dist
+rm -f dist/agent-* dist/hub-* dist/SHA256SUMS
+stripped='-s -w'
+build agent arm 6 "$stripped" dist/agent-linux-armv6
+build agent arm 7 "$stripped" dist/agent-linux-armv7
+build agent arm64 '' "$stripped" dist/agent-linux-arm64
+build agent amd64 '' "$stripped" dist/agent-linux-amd64
+build hub arm64 '' "$stripped" dist/hub-linux-arm64
+build hub amd64 '' "$stripped" dist/hub-linux-amd64
+
+if command -v sha256sum >/dev/null; then sum='sha256sum'; else sum='shasum -a 256'; fi
+(cd dist && $sum agent-linux-* hub-linux-* >SHA256SUMS)
+
+echo "version $version, $(go env GOVERSION)"
+for f in dist/agent-linux-* dist/hub-linux-*; do
+	printf '%10d  %s\n' "$(bytes "$f")" "$f"
+done
+
+# What each part adds: code and data symbols of the armv6 agent before stripping,
+# by module. Types, constants and line tables belong to all of them together.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+build agent arm 6 '' "$scratch/agent"
+go tool nm -size "$scratch/agent" >"$scratch/symbols"
+total=$(bytes dist/agent-linux-armv6)
+echo
+echo "the armv6 agent by part, in bytes"
+awk -v total="$total" -f scripts/sizes.awk "$scratch/symbols" "$scratch/symbols" | sort -rn
+
+if [ "$total" -gt "$limit" ]; then
+	echo "cross-build: dist/agent-linux-armv6 has $total bytes, the limit is $limit" >&2
+	exit 1
+fi
