@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"fieldpost/internal/agent"
 )
@@ -57,8 +58,9 @@ func commands() []command {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal must end the program at once, so the first one gives the
-	// signals back to the system.
-	context.AfterFunc(ctx, stop)
+	// signals back to the system; not before the copies have passed that shells
+	// and timeout(1) send of one and the same.
+	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })
 	os.Exit(dispatch(ctx, env{out: os.Stdout, err: os.Stderr}, os.Args[1:]))
 }
 
