@@ -75,7 +75,9 @@ func (s *Store) commit(final bool) (more bool, err error) {
 		s.disk.db.NoFreelistSync = false // the next start need not walk the file
 	}
 	before := s.disk.size()
-	err = s.disk.update(func(tx *bolt.Tx) error { return s.write(tx, b) })
+	if err = s.disk.inPlace(); err == nil {
+		err = s.disk.update(func(tx *bolt.Tx) error { return s.write(tx, b) })
+	}
 	after := s.disk.size()
 
 	s.mu.Lock()

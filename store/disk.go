@@ -49,6 +49,23 @@ type disk struct {
 	broken bool // a transaction ended in a panic: bbolt's locks are in no known state
 }
 
+// inPlace tells when the file is no longer the one at its path: what is written
+// to a file without a name is gone with the process.
+func (d *disk) inPlace() error {
+	have, err := d.file.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := os.Stat(d.path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("queue file was taken away: %w", err)
+	case !os.SameFile(have, there):
+		return fmt.Errorf("queue file %s was replaced", d.path)
+	}
+	return nil
+}
+
 // maxSize is the hard limit of the file for a logical limit: copy-on-write needs
 // the room above it, and deletes must succeed in a full file.
 func maxSize(maxBytes int64) int {

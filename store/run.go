@@ -85,8 +85,12 @@ func (s *Store) finish() error {
 		s.undone(s.limbo, errors.New(s.lastError))
 		s.limbo = nil
 	}
+	lapsed := 0
 	for c := range s.q {
-		s.lapse(Class(c))
+		lapsed += s.lapse(Class(c))
+	}
+	if lapsed > 0 {
+		s.o.Log.Error("records that were in memory only are lost with this stop", "count", lapsed, "reason", s.lastError)
 	}
 	s.mu.Unlock()
 	s.end()
@@ -96,13 +100,17 @@ func (s *Store) finish() error {
 	return nil
 }
 
-// lapse loses what is queued in memory only: it ends with the process.
-func (s *Store) lapse(c Class) {
+// lapse loses what is queued in memory only, which ends with the process, and
+// returns how many records that were.
+func (s *Store) lapse(c Class) int {
+	n := 0
 	for k, e := range s.known {
 		if k.class == c && e.state <= leased && !e.onDisk {
 			s.evict(e, LostStopped)
+			n++
 		}
 	}
+	return n
 }
 
 // commitLoop waits until something is due and commits it, until ctx ends.

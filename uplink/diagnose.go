@@ -63,6 +63,7 @@ func diagnose(err error, now clock.Stamp) diagnosis {
 		refusal  *auth.RefusedError
 		remote   *amqp.Error
 		conn     *amqp.ConnError
+		record   tls.RecordHeaderError
 		netError net.Error
 	)
 	switch {
@@ -77,8 +78,10 @@ func diagnose(err error, now clock.Stamp) diagnosis {
 		return diagnosis{cause: CauseIdentity, refused: true, hint: keyHint(now)}
 	case errors.As(err, &remote):
 		return diagnoseRemote(remote, now)
+	case errors.As(err, &record):
+		return diagnosis{cause: CauseNetwork, hint: "what answers there does not speak TLS: check HostName and port, and for a proxy in between"}
 	case errors.As(err, &conn):
-		return diagnosis{cause: CauseNetwork}
+		return diagnosis{cause: CauseNetwork, hint: "the connection was closed; it is made again by itself"}
 	case errors.As(err, &netError), errors.Is(err, context.DeadlineExceeded):
 		return diagnosis{cause: CauseNetwork, hint: networkHint(err)}
 	default:

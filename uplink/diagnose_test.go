@@ -44,6 +44,7 @@ func TestDiagnose(t *testing.T) {
 		{"other host", verify(x509.HostnameError{Host: "h"}), synced, CauseIdentity, "HostName", false, true},
 		{"not yet valid in 1970", verify(x509.CertificateInvalidError{Cert: young, Reason: x509.Expired}), at1970, CauseIdentity, "clock", false, true},
 		{"expired", verify(x509.CertificateInvalidError{Cert: young, Reason: x509.Expired}), clock.Stamp{Wall: now.Add(2 * time.Hour), Trust: clock.TrustSynced}, CauseIdentity, "expired", false, true},
+		{"no TLS there", fmt.Errorf("dial: %w", tls.RecordHeaderError{Msg: "first record"}), synced, CauseNetwork, "does not speak TLS", false, false},
 		{"401", &auth.RefusedError{Status: 401}, synced, CauseIdentity, "key", false, true},
 		{"401 in 1970", &auth.RefusedError{Status: 401}, at1970, CauseIdentity, "clock", false, true},
 		{"500 at $cbs", &auth.RefusedError{Status: 500}, synced, CauseHub, "", true, false},

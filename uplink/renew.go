@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"fieldpost/internal/clock"
@@ -55,6 +56,11 @@ func (c *connection) reauthorize(ctx context.Context) error {
 		return errMoved
 	}
 	if err := c.authorize(ctx); err != nil {
+		// An answer that never comes says that the connection is dead, not that
+		// the token is refused.
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			c.fail(err)
+		}
 		return err
 	}
 	c.link.change(func(s *LinkState) { s.Renewals++ })

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -39,14 +40,16 @@ func runDemo(ctx context.Context, e env, args []string) int {
 	}
 	dir, tidy, err := demoFolder(o.keep)
 	if err != nil {
-		return fail(e, exitFailure, err, "name a folder that can be written with --keep")
+		return fail(e, exitFailure, err, "name another folder with --keep")
 	}
 	defer tidy()
 	log := slog.New(slog.DiscardHandler)
 	if o.verbose {
 		log = slog.New(slog.NewTextHandler(e.err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	show := newDemoPrinter(e.out, o.json)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	show := newDemoPrinter(e.out, o.json, cancel)
 	d, err := newDemo(o, dir, show, log)
 	if err != nil {
 		return fail(e, exitFailure, err, "")
@@ -54,7 +57,7 @@ func runDemo(ctx context.Context, e env, args []string) int {
 	sum := d.run(ctx)
 	show.summary(sum)
 	if o.keep != "" && !o.json {
-		fmt.Fprintf(e.out, "\nkept in %s: agent.toml, the queue, the keys\n", dir)
+		fmt.Fprintf(e.out, "\nkept in %s: agent.toml, the queue, the keys; the hub is gone\n", dir)
 	}
 	if !sum.OK {
 		return exitFailure
@@ -65,6 +68,9 @@ func runDemo(ctx context.Context, e env, args []string) int {
 // demoFolder returns the folder to work in and what to do with it afterwards.
 func demoFolder(keep string) (dir string, tidy func(), err error) {
 	if keep != "" {
+		if _, err := os.Stat(filepath.Join(keep, "agent.toml")); err == nil {
+			return "", nil, fmt.Errorf("demo: %s holds an earlier demo", keep)
+		}
 		return keep, func() {}, os.MkdirAll(keep, 0o700)
 	}
 	dir, err = os.MkdirTemp("", "fieldpost-demo-")

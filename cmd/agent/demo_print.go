@@ -24,13 +24,14 @@ import (
 type demoPrinter struct {
 	mu    sync.Mutex
 	out   io.Writer
+	gone  func() // called when nobody takes the output any more
 	json  bool
 	began time.Time
 	phase string // of the link, as last said
 }
 
-func newDemoPrinter(out io.Writer, asJSON bool) *demoPrinter {
-	return &demoPrinter{out: out, json: asJSON, began: time.Now()}
+func newDemoPrinter(out io.Writer, asJSON bool, gone func()) *demoPrinter {
+	return &demoPrinter{out: out, json: asJSON, gone: gone, began: time.Now()}
 }
 
 // say prints one step. Fields are only for programs; text is only for people.
@@ -38,15 +39,17 @@ func (p *demoPrinter) say(step string, fields map[string]any, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := time.Since(p.began).Seconds()
-	if !p.json {
-		fmt.Fprintf(p.out, "%6.1fs  %-8s  %s\n", t, step, text)
-		return
+	line := fmt.Sprintf("%6.1fs  %-8s  %s\n", t, step, text)
+	if p.json {
+		line = fmt.Sprintf(`{"t":%.3f,"step":%q`, t, step)
+		if rest := mustJSON(fields); len(fields) > 0 {
+			line += "," + string(rest[1:len(rest)-1])
+		}
+		line += "}\n"
 	}
-	fmt.Fprintf(p.out, `{"t":%.3f,"step":%q`, t, step)
-	if rest := mustJSON(fields); len(fields) > 0 {
-		fmt.Fprintf(p.out, ",%s", rest[1:len(rest)-1])
+	if _, err := io.WriteString(p.out, line); err != nil {
+		p.gone()
 	}
-	fmt.Fprintln(p.out, "}")
 }
 
 func (p *demoPrinter) hub(addr, device string) {

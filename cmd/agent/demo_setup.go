@@ -38,7 +38,7 @@ max_bytes = "16MiB"
 
 [commands]
 hold = "1s"
-allow = ["ping", "sensor.read", "sensor.interval", "output.set", "queue.flush", "valve.calibrate"]
+allow = ["ping", "sensor.read", "sensor.interval", "output.set", "queue.flush"]
 
 [[bus]]
 name = "cabinet"
@@ -102,6 +102,7 @@ func newDemo(o demoOptions, dir string, show *demoPrinter, log *slog.Logger) (*d
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("the demo's own configuration: %w", problems[0])
 	}
+	cfg.Commands.Allow = append(cfg.Commands.Allow, "valve.calibrate")
 	d := &demo{
 		opts:  o,
 		show:  show,

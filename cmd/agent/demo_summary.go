@@ -146,6 +146,8 @@ summary
 		for _, problem := range s.Problems {
 			fmt.Fprintln(p.out, "  "+problem)
 		}
+	case s.Interrupted && lost > 0:
+		fmt.Fprintf(p.out, "\ninterrupted; %d records are lost, the reasons stand above\n", lost)
 	case s.Interrupted:
 		fmt.Fprintln(p.out, "\ninterrupted; nothing was lost")
 	default:

@@ -56,6 +56,8 @@ func commands() []command {
 }
 
 func main() {
+	// A reader of log or output that ends must not end the agent.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// A second signal must end the program at once, so the first one gives the
 	// signals back to the system; not before the copies have passed that shells

@@ -25,11 +25,16 @@ func runAgent(ctx context.Context, e env, args []string) int {
 	if code != exitOK {
 		return code
 	}
-	log := slog.New(slog.NewTextHandler(e.err, &slog.HandlerOptions{Level: cfg.Agent.LogLevel}))
+	out := startLog(e.err)
+	defer out.Close()
+	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: cfg.Agent.LogLevel}))
 	err := agent.New(cfg, agent.Parts{Log: log, Version: version, Watch: e.watch}).Run(ctx)
+	var used *diag.InUseError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &used):
+		return fail(e, exitStore, err, diag.Hint(err))
 	case errors.Is(err, store.ErrLocked):
 		return fail(e, exitStore, err, "another agent uses this state folder: stop it, or set agent.state_dir to another")
 	default:
@@ -50,11 +55,10 @@ func runCheck(_ context.Context, e env, args []string) int {
 		}
 		return exitOK
 	}
-	cfg, code := loadConfig(e, *path)
-	if code != exitOK {
-		return code
+	cfg, problems := readConfig(*path)
+	if cfg != nil {
+		problems = append(problems, agent.CheckFiles(cfg, clock.System().Now())...)
 	}
-	problems := agent.CheckFiles(cfg, clock.System().Now())
 	if len(problems) > 0 {
 		tell(e, problems)
 		return exitConfig
@@ -63,12 +67,18 @@ func runCheck(_ context.Context, e env, args []string) int {
 	return exitOK
 }
 
-// loadConfig reads a configuration and tells everything that is wrong with it.
-func loadConfig(e env, path string) (*config.Config, int) {
+// readConfig reads a configuration and finds everything that is wrong with it.
+func readConfig(path string) (*config.Config, []config.Problem) {
 	cfg, problems := config.Load(path)
 	if cfg != nil {
 		problems = append(problems, cfg.CheckCommands(agent.CommandNames(cfg))...)
 	}
+	return cfg, problems
+}
+
+// loadConfig reads a configuration that is to be run.
+func loadConfig(e env, path string) (*config.Config, int) {
+	cfg, problems := readConfig(path)
 	if len(problems) > 0 {
 		tell(e, problems)
 		return nil, exitConfig

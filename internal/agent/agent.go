@@ -43,7 +43,6 @@ type Agent struct {
 	commands *c2d.Loop
 	link     *uplink.Link
 
-	allBad   atomic.Uint64 // readings that held no value worth sending
 	readings atomic.Pointer[stage]
 
 	boardOnce sync.Once
@@ -158,8 +157,7 @@ func (a *Agent) StopSampling() {
 func (a *Agent) append(ctx context.Context, r sensors.Reading) {
 	record, ok := pipe.Telemetry(r)
 	if !ok {
-		a.allBad.Add(1)
-		return
+		return // the sensor's state says so
 	}
 	ticket, err := a.store.Append(ctx, record)
 	if err != nil {

@@ -187,6 +187,38 @@ func TestTwoAgentsInOnePlace(t *testing.T) {
 	}
 }
 
+func TestSocketThatWasRemovedComesBack(t *testing.T) {
+	cfg := load(t, "")
+	r := run(t, cfg, Parts{Root: t.TempDir()})
+	answers := func() bool {
+		_, err := diag.NewClient(cfg.Agent.Socket).Status(t.Context())
+		return err == nil
+	}
+	r.until("the socket", answers)
+	if err := os.Remove(cfg.Agent.Socket); err != nil {
+		t.Fatal(err)
+	}
+	if answers() {
+		t.Fatal("answered without a socket")
+	}
+	r.until("the socket again", answers)
+}
+
+func TestReadingOfNothingButBadValuesIsNoticed(t *testing.T) {
+	for _, c := range []struct {
+		values []sensors.Value
+		bad    bool
+	}{
+		{nil, false},
+		{[]sensors.Value{{Name: "a", Quality: sensors.Bad, Reason: "frozen"}}, true},
+		{[]sensors.Value{{Name: "a", Quality: sensors.Bad}, {Name: "b", Quality: sensors.Suspect}}, false},
+	} {
+		if _, bad := allBad(sensors.Reading{Values: c.values}); bad != c.bad {
+			t.Errorf("%v: bad %v", c.values, bad)
+		}
+	}
+}
+
 func TestBuiltInCommands(t *testing.T) {
 	simulated := boardsim.NewDemoBoard(1)
 	r := run(t, load(t, cabinet), Parts{Buses: simulated, Lines: simulated, Version: "v9"})

@@ -1,12 +1,15 @@
 package agent
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"fieldpost/internal/clock"
 	"fieldpost/internal/config"
+	"fieldpost/internal/diag"
 	"fieldpost/uplink"
 )
 
@@ -16,6 +19,9 @@ import (
 func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
 	var found []config.Problem
 	add := func(key, hint string, err error) {
+		if errors.Is(err, fs.ErrPermission) {
+			hint = "let the user the agent runs as have it: chown or chgrp"
+		}
 		found = append(found, cfg.Problem(key, err.Error(), hint))
 	}
 	switch path := cfg.Hub.ConnectionStringFile; path {
@@ -36,6 +42,9 @@ func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
 	}
 	if _, err := readAuthorities(cfg.Hub.CAFile); err != nil {
 		add("hub.ca_file", "a PEM file of certificate authorities, or leave the key out to trust the system's", err)
+	}
+	if err := diag.CheckPath(cfg.Agent.Socket); err != nil {
+		add("agent.socket", diag.Hint(err), err)
 	}
 	if err := writable(cfg.Agent.StateDir); err != nil {
 		add("agent.state_dir", "make the folder and give it to the user the agent runs as", err)

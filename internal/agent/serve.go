@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"time"
 
@@ -11,8 +12,9 @@ import (
 	"fieldpost/store"
 )
 
-// socketRetry is the time between two attempts to open the technician's socket.
-const socketRetry = 10 * time.Second
+// socketRetry is the time between two attempts to open the technician's socket,
+// and between two looks whether its file is still there.
+const socketRetry = 2 * time.Second
 
 // listen opens the technician's socket. A live agent there is an error; any other
 // obstacle is logged, and serve tries again: without a socket the agent still samples.
@@ -34,10 +36,7 @@ func (a *Agent) serve(ctx context.Context, socket *diag.Listener) error {
 	server := diag.NewServer(diag.ServerOptions{Provider: a.provider(), Log: a.parts.Log.With("part", "diag")})
 	for ctx.Err() == nil {
 		if socket != nil {
-			if err := server.Serve(ctx, socket); err != nil {
-				a.parts.Log.Warn("socket lost", "err", err)
-			}
-			_ = socket.Close()
+			a.serveWhileThere(ctx, server, socket)
 		}
 		select {
 		case <-ctx.Done():
@@ -47,6 +46,34 @@ func (a *Agent) serve(ctx context.Context, socket *diag.Listener) error {
 		socket, _ = diag.Listen(a.cfg.Agent.Socket)
 	}
 	return nil
+}
+
+// serveWhileThere answers until ctx ends or somebody has removed the socket's
+// file: an agent that cannot be found cannot be asked.
+func (a *Agent) serveWhileThere(ctx context.Context, server *diag.Server, socket *diag.Listener) {
+	ctx, cancel := context.WithCancel(ctx)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ctx, socket) }()
+	look := time.NewTicker(socketRetry)
+	defer look.Stop()
+	var err error
+	for there := true; there; {
+		select {
+		case err = <-served:
+			there = false
+		case <-look.C:
+			if _, gone := os.Lstat(a.cfg.Agent.Socket); gone != nil {
+				cancel()
+				err = errors.Join(gone, <-served)
+				there = false
+			}
+		}
+	}
+	cancel()
+	_ = socket.Close()
+	if err != nil {
+		a.parts.Log.Warn("socket lost, it is made again", "err", err)
+	}
 }
 
 func (a *Agent) provider() diag.Provider {

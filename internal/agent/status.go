@@ -34,7 +34,7 @@ func (a *Agent) Status() diag.Status {
 			LogLevel: a.cfg.Agent.LogLevel.String(),
 		},
 	}
-	s.Judge(append([]diag.Part{a.boardPart(), a.busesPart(), a.sensorsPart(), storePart(stats)}, linkParts(link)...))
+	s.Judge(append([]diag.Part{a.boardPart(), a.busesPart(), a.sensorsPart(), storePart(stats)}, linkParts(link, a.drain.Stats())...))
 	return s
 }
 
@@ -87,14 +87,18 @@ func (a *Agent) sensorsPart() diag.Part {
 	p := diag.Part{Part: "sensors", State: diag.OK}
 	var failing, starting int
 	for _, s := range a.sensorStates() {
-		switch s.Condition {
-		case sensors.Failing, sensors.Hung:
+		reason, broken := s.Reason, s.Condition == sensors.Failing || s.Condition == sensors.Hung
+		if why, bad := allBad(s.Last); !broken && bad {
+			reason, broken = why, true
+		}
+		switch {
+		case broken:
 			if failing == 0 {
 				p.State, p.Hint = diag.Broken, s.Hint
-				p.Reason = "sensor " + s.Sensor + ": " + s.Reason
+				p.Reason = "sensor " + s.Sensor + ": " + reason
 			}
 			failing++
-		case sensors.Starting:
+		case s.Condition == sensors.Starting:
 			starting++
 		}
 	}
@@ -105,6 +109,18 @@ func (a *Agent) sensorsPart() diag.Part {
 		p.State, p.Reason = diag.Waiting, "no sample taken yet"
 	}
 	return p
+}
+
+// allBad reports whether a reading holds nothing worth sending, and why: the
+// sensor answers, and nothing of it arrives.
+func allBad(r sensors.Reading) (why string, bad bool) {
+	for _, v := range r.Values {
+		if v.Quality != sensors.Bad {
+			return "", false
+		}
+		why = "every value is bad, nothing is sent: " + v.Name + " " + v.Reason
+	}
+	return why, len(r.Values) > 0
 }
 
 func storePart(s store.Stats) diag.Part {
@@ -123,7 +139,7 @@ func storePart(s store.Stats) diag.Part {
 
 // linkParts spreads the state of the link over network, identity and hub: what
 // comes before the cause has worked, what comes after it was not reached.
-func linkParts(link uplink.LinkState) []diag.Part {
+func linkParts(link uplink.LinkState, drain uplink.DrainStats) []diag.Part {
 	parts := []diag.Part{
 		{Part: uplink.CauseNetwork, State: diag.OK},
 		{Part: uplink.CauseIdentity, State: diag.OK},
@@ -153,6 +169,11 @@ func linkParts(link uplink.LinkState) []diag.Part {
 		if i := at(t.Cause); i >= 0 && t.LastError != "" && !t.Serving {
 			parts[i].State, parts[i].Reason, parts[i].Hint = diag.Broken, t.Name+": "+t.LastError, t.Hint
 		}
+	}
+	if hub := &parts[at(uplink.CauseHub)]; hub.State == diag.OK && !drain.PausedUntil.IsZero() {
+		hub.State = diag.Broken
+		hub.Reason = fmt.Sprintf("hands messages back: %s; sends again in %s", drain.LastOutcome, max(0, time.Until(drain.PausedUntil)).Round(time.Second))
+		hub.Hint = "its quota or rate is used up, or it cannot store now: the readings wait, and it recovers by itself"
 	}
 	return parts
 }

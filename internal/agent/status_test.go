@@ -10,31 +10,33 @@ import (
 )
 
 func TestLinkParts(t *testing.T) {
-	online := uplink.LinkState{Phase: uplink.PhaseOnline}
+	online, still := uplink.LinkState{Phase: uplink.PhaseOnline}, uplink.DrainStats{}
 	for _, c := range []struct {
-		name string
-		link uplink.LinkState
-		want string // states of network, identity and hub
-		says string
+		name  string
+		link  uplink.LinkState
+		drain uplink.DrainStats
+		want  string // states of network, identity and hub
+		says  string
 	}{
-		{"online", online, "ok ok ok", ""},
-		{"first attempt", uplink.LinkState{Phase: uplink.PhaseDialing}, "waiting waiting waiting", "dialing"},
-		{"no route", uplink.LinkState{Phase: uplink.PhaseWaiting, Cause: uplink.CauseNetwork, LastError: "no route", NextAttempt: time.Now().Add(time.Hour)},
+		{"online", online, still, "ok ok ok", ""},
+		{"first attempt", uplink.LinkState{Phase: uplink.PhaseDialing}, still, "waiting waiting waiting", "dialing"},
+		{"no route", uplink.LinkState{Phase: uplink.PhaseWaiting, Cause: uplink.CauseNetwork, LastError: "no route", NextAttempt: time.Now().Add(time.Hour)}, still,
 			"broken waiting waiting", "no route; next attempt in"},
-		{"wrong key", uplink.LinkState{Phase: uplink.PhaseWaiting, Cause: uplink.CauseIdentity, LastError: "401", Hint: "the key"}, "ok broken waiting", "401"},
-		{"no key", uplink.LinkState{Phase: uplink.PhaseNoIdentity, Cause: uplink.CauseIdentity, LastError: "no file"}, "off broken waiting", "no file"},
-		{"throttled", uplink.LinkState{Phase: uplink.PhaseWaiting, Cause: uplink.CauseHub, LastError: "429"}, "ok ok broken", "429"},
+		{"wrong key", uplink.LinkState{Phase: uplink.PhaseWaiting, Cause: uplink.CauseIdentity, LastError: "401", Hint: "the key"}, still, "ok broken waiting", "401"},
+		{"no key", uplink.LinkState{Phase: uplink.PhaseNoIdentity, Cause: uplink.CauseIdentity, LastError: "no file"}, still, "off broken waiting", "no file"},
+		{"throttled", uplink.LinkState{Phase: uplink.PhaseWaiting, Cause: uplink.CauseHub, LastError: "429"}, still, "ok ok broken", "429"},
 		{"a tenant fails alone", uplink.LinkState{Phase: uplink.PhaseOnline, Tenants: []uplink.TenantState{
-			{Name: "c2d", Cause: uplink.CauseHub, LastError: "detached"}}}, "ok ok broken", "c2d: detached"},
+			{Name: "c2d", Cause: uplink.CauseHub, LastError: "detached"}}}, still, "ok ok broken", "c2d: detached"},
 		{"a tenant is back", uplink.LinkState{Phase: uplink.PhaseOnline, Tenants: []uplink.TenantState{
-			{Name: "c2d", Serving: true, Cause: uplink.CauseHub, LastError: "detached"}}}, "ok ok ok", ""},
+			{Name: "c2d", Serving: true, Cause: uplink.CauseHub, LastError: "detached"}}}, still, "ok ok ok", ""},
+		{"the hub takes nothing", online, uplink.DrainStats{LastOutcome: "daily quota", PausedUntil: time.Now().Add(time.Hour)}, "ok ok broken", "daily quota; sends again in"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var states, reasons []string
-			for _, p := range linkParts(c.link) {
+			for _, p := range linkParts(c.link, c.drain) {
 				states = append(states, string(p.State))
 				reasons = append(reasons, p.Reason)
-				if p.State == diag.Broken && p.Hint != c.link.Hint {
+				if p.State == diag.Broken && p.Hint != c.link.Hint && c.drain == still {
 					t.Errorf("hint %q", p.Hint)
 				}
 			}

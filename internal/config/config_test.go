@@ -61,7 +61,7 @@ address = "[2001:db8::1]:5671"
 preset = "ssd"
 max_bytes = "10 MB"
 [commands]
-hold = "0s"
+hold = "1s"
 allow = [ # all on lines of their own
   "ping",
   "output.set",
@@ -95,7 +95,7 @@ safe = true
 		Agent:    Agent{StateDir: filepath.Join("/etc/fieldpost", "state"), Socket: "/tmp/a.sock", LogLevel: slog.LevelDebug},
 		Hub:      Hub{ConnectionStringFile: filepath.Join("/etc/secret", "device"), CAFile: "/ca.pem", Address: "[2001:db8::1]:5671"},
 		Store:    Store{Preset: "ssd", MaxBytes: 10e6, CommitEvery: 5 * time.Second},
-		Commands: Commands{Hold: 0, Allow: []string{"ping", "output.set"}},
+		Commands: Commands{Hold: time.Second, Allow: []string{"ping", "output.set"}},
 		Buses:    []Bus{{Name: "i2c1", Device: "/dev/i2c-1"}},
 		Sensors: []Sensor{
 			{Name: "in", Source: "bme280", Bus: "i2c1", Address: 0x76, Every: 10 * time.Second},

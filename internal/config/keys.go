@@ -49,10 +49,10 @@ func sections() []section {
 			name: "agent",
 			help: "The program itself.",
 			keys: []key{
-				{name: "state_dir", value: `"/var/lib/fieldpost"`, path: true,
+				{name: "state_dir", value: `"/var/lib/fieldpost"`, path: true, valid: noSecret,
 					help:  "Folder of the queue and of the agent's identity, on a disk that survives a restart.",
 					field: func(t *target) any { return &t.Agent.StateDir }},
-				{name: "socket", value: `"/run/fieldpost/agent.sock"`, path: true,
+				{name: "socket", value: `"/run/fieldpost/agent.sock"`, path: true, valid: noSecret,
 					help:  "Unix socket that agent status and its like ask.",
 					field: func(t *target) any { return &t.Agent.Socket }},
 				{name: "log_level", value: `"info"`, oneOf: []string{"debug", "info", "warn", "error"},
@@ -94,7 +94,7 @@ func sections() []section {
 			name: "commands",
 			help: "Cloud-to-device commands.",
 			keys: []key{
-				{name: "hold", value: `"45s"`, max: int64(55 * time.Second),
+				{name: "hold", value: `"45s"`, min: int64(time.Second), max: int64(50 * time.Second),
 					help:  "How long a busy device holds a command before it gives it back to the hub, whose lock lasts 60 s.",
 					field: func(t *target) any { return &t.Commands.Hold }},
 				{name: "allow", value: `["ping", "sensor.read", "queue.flush"]`, valid: commandName,

@@ -128,7 +128,7 @@ every = "25h"
 `, []string{
 			"3: store.max_bytes: 1MiB is out of range: 4MiB to 512MiB",
 			"4: store.commit_every: 11m is out of range: 100ms to 10m",
-			"6: commands.hold: -1s is out of range: 0s to 55s",
+			"6: commands.hold: -1s is out of range: 1s to 50s",
 			"10: sensor.every: 25h is out of range: 100ms to 24h"}},
 		{"allow", "version = 1\n[commands]\nallow = [\"ping\",\n\"ping\",\n\"bad name\",\n3]\n", []string{
 			`4: commands.allow: "ping" is there twice`,

@@ -84,7 +84,7 @@ func (e hinted) Unwrap() error { return e.error }
 
 func call[T any](ctx context.Context, c *Client, method, path string) (T, error) {
 	var answer T
-	if err := checkPath(c.Path); err != nil {
+	if err := CheckPath(c.Path); err != nil {
 		return answer, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.Within)

@@ -54,7 +54,10 @@ func PeerOf(c net.Conn) (Peer, error) {
 
 // mayChange returns nil when the peer in ctx is root or the agent's own user.
 func mayChange(ctx context.Context) error {
-	p, _ := ctx.Value(peerKey{}).(peerOrError)
+	p, ok := ctx.Value(peerKey{}).(peerOrError)
+	if !ok {
+		return errors.New("cannot tell who is asking")
+	}
 	if p.err != nil {
 		return fmt.Errorf("cannot tell who is asking: %w", p.err)
 	}

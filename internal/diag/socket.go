@@ -61,7 +61,7 @@ type Listener struct {
 // behind is removed; a socket that somebody listens on, or a file that is no
 // socket, never is.
 func Listen(path string) (*Listener, error) {
-	if err := checkPath(path); err != nil {
+	if err := CheckPath(path); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -86,8 +86,8 @@ func (l *Listener) Close() error {
 	return l.err
 }
 
-// checkPath refuses what the kernel would not take, in words.
-func checkPath(path string) error {
+// CheckPath refuses what the kernel would not take as the path of a socket, in words.
+func CheckPath(path string) error {
 	most := len(syscall.RawSockaddrUnix{}.Path) - 1
 	switch {
 	case path == "" || strings.ContainsRune(path, 0):
