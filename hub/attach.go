@@ -15,7 +15,7 @@ func (p *peer) attach(l *amqpserver.Link) error {
 	a := parseAddress(text)
 	err := p.route(l, a, text)
 	if err != nil {
-		p.hub.log.Info("link refused", "peer", p.conn.RemoteAddr(), "address", text, "condition", err.Condition)
+		p.hub.log.Info("link refused", "peer", p.conn.RemoteAddr(), "address", short(text), "condition", err.Condition)
 		return err
 	}
 	return nil
@@ -76,6 +76,11 @@ func (p *peer) device(l *amqpserver.Link, a address, text string, open func(*amq
 	d := p.hub.registry.lookup(a.deviceID)
 	if d == nil {
 		return faultDeviceNotFound(a.deviceID)
+	}
+	d.entering.Lock()
+	defer d.entering.Unlock()
+	if p.isReplaced() {
+		return faultReplaced(a.deviceID)
 	}
 	p.enter(l, &openLink{resource: res, need: deviceConnect, device: d})
 	older, ok := p.hub.registry.take(d, p)

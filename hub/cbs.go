@@ -7,44 +7,18 @@ import (
 	"fieldpost/internal/amqpserver/wire"
 )
 
-const (
-	cbsRoom   = 100  // link credit, messages
-	maxClaims = 1000 // tokens per connection
-)
+const maxClaims = 1000 // tokens per connection
 
 // openCBS answers the two links of claims based security.
 func (p *peer) openCBS(l *amqpserver.Link) {
-	if !l.PeerSends() {
-		p.cbs.receive(l)
-		return
-	}
-	l.MaxMessageSize = maxTransfer
-	l.Credit = cbsRoom
-	l.OnDelivery = func(d *amqpserver.Delivery) {
-		request, err := wire.ParseMessage(d.Payload)
-		if err != nil {
-			d.Settle(wire.Rejected{Error: &wire.Error{Condition: wire.CondDecodeError, Description: err.Error()}})
-			return
-		}
-		// Microsoft's C client takes a reply that overtakes the settlement of its
-		// request for a failure.
-		d.Settle(wire.Accepted{})
+	p.cbs.serve(l, func(request *wire.Message) (int32, string, any) {
 		status, description := p.putToken(request)
 		if status != statusOK {
-			p.hub.log.Info("token refused", "peer", p.conn.RemoteAddr(), "status", status, "reason", description)
+			p.hub.log.Info("token refused", "peer", p.conn.RemoteAddr(), "status", status, "reason", short(description))
 		}
-		p.cbs.answer(request, status, description, nil)
-	}
+		return status, description, nil
+	})
 }
-
-// Status codes of the request and reply nodes.
-const (
-	statusOK           int32 = 200
-	statusBadRequest   int32 = 400
-	statusUnauthorized int32 = 401
-	statusNotFound     int32 = 404
-	statusTooMany      int32 = 500
-)
 
 // putToken does one request on $cbs.
 func (p *peer) putToken(m *wire.Message) (status int32, description string) {

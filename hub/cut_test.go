@@ -5,9 +5,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/Azure/go-amqp"
 
@@ -73,19 +77,91 @@ func TestServerCertificate(t *testing.T) {
 }
 
 func TestConnectionsAreBounded(t *testing.T) {
-	r := newRig(t, hub.Options{MaxConnections: 1})
+	var log logText
+	r := newRig(t, hub.Options{MaxConnections: 1, Log: log.logger()})
 	c, err := r.open(nil)
 	r.must(err)
-	second := r.dial()
-	defer second.Close()
-	if n, err := second.Read(make([]byte, 1)); err == nil {
-		t.Errorf("read %d bytes of a connection too many", n)
+	for range 3 {
+		second := r.dial()
+		defer second.Close()
+		if n, err := second.Read(make([]byte, 1)); err == nil {
+			t.Errorf("read %d bytes of a connection too many", n)
+		}
+	}
+	if n := strings.Count(log.String(), "level=WARN"); n != 1 {
+		t.Errorf("warned %d times of three connections too many, want once:\n%s", n, log.String())
 	}
 	if n := r.hub.Connections(); n != 1 {
 		t.Errorf("%d connections", n)
 	}
 	if _, err := c.NewSession(r.ctx, nil); err != nil {
 		t.Errorf("the first connection: %v", err)
+	}
+}
+
+// logText is what a hub has logged.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logText) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+func (l *logText) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelInfo}))
+}
+
+func TestEndOfAConnectionIsLoggedWithItsReason(t *testing.T) {
+	for want, end := range map[string]func(*rig, net.Conn, *peer){
+		"peer dropped the connection without a close": func(_ *rig, nc net.Conn, _ *peer) { nc.Close() },
+		"amqp:unauthorized-access":                    func(r *rig, _ net.Conn, _ *peer) { r.must(r.hub.DisableDevice("dev1")) },
+		"":                                            func(_ *rig, _ net.Conn, p *peer) { p.conn.Close() },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var log logText
+			r := newMemoryRig(t, hub.Options{Log: log.logger()})
+			r.device("dev1")
+			nc := r.tls()
+			c, err := r.openOn(nc, amqp.SASLTypePlain("dev1@sas.localhost", r.deviceToken("dev1", time.Hour)))
+			r.must(err)
+			p := r.peer(c)
+			p.sender(telemetryAddress("dev1"))
+			end(r, nc, p)
+			synctest.Wait()
+			text := log.String()
+			if ended := strings.Contains(text, "connection ended"); ended != (want != "") || !strings.Contains(text, want) {
+				t.Errorf("log without %q:\n%s", want, text)
+			}
+		})
+	}
+}
+
+// What strangers write is cut down before it is logged.
+func TestLogLinesAreBounded(t *testing.T) {
+	var log logText
+	r := newRig(t, hub.Options{Log: log.logger()})
+	c, err := r.open(nil)
+	r.must(err)
+	if _, err := r.peer(c).session.NewReceiver(r.ctx, strings.Repeat("x", 5000), nil); err == nil {
+		t.Fatal("link opened")
+	}
+	for line := range strings.Lines(log.String()) {
+		if len(line) > 500 {
+			t.Errorf("line of %d bytes: %.100s", len(line), line)
+		}
+	}
+	if !strings.Contains(log.String(), "link refused") {
+		t.Errorf("no line about the link:\n%s", log.String())
 	}
 }
 

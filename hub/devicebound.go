@@ -67,11 +67,9 @@ func (q *queue) receive(l *amqpserver.Link) {
 func (q *queue) step() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed {
-		return
+	if !q.closed {
+		q.deliver()
 	}
-	q.sweep(time.Now())
-	q.deliver()
 }
 
 // sweep ends locks and lives that are over.
@@ -91,9 +89,10 @@ func (q *queue) sweep(now time.Time) {
 	q.messages = kept
 }
 
-// deliver sends what waits, oldest first, and sets the timer.
+// deliver drops what is over, sends what waits, oldest first, and sets the timer.
 func (q *queue) deliver() {
 	now := time.Now()
+	q.sweep(now)
 	for _, m := range slices.Clone(q.messages) {
 		if q.receiver == nil || q.receiver.Available() == 0 {
 			break
@@ -112,7 +111,7 @@ func (q *queue) send(m *queued, now time.Time) {
 	token := newLockToken()
 	payload, err := m.encode(q.device.id, token)
 	if err != nil {
-		q.hub.log.Error("cloud-to-device message cannot be encoded", "device", q.device.id, "message", m.id, "error", err)
+		q.hub.log.Error("cloud-to-device message cannot be encoded", "device", q.device.id, "message", short(m.id), "error", err)
 		return
 	}
 	err = q.receiver.Send(payload, amqpserver.SendOptions{
@@ -121,7 +120,7 @@ func (q *queue) send(m *queued, now time.Time) {
 	})
 	switch {
 	case err != nil:
-		q.hub.log.Debug("cloud-to-device message not sent", "device", q.device.id, "message", m.id, "error", err)
+		q.hub.log.Debug("cloud-to-device message not sent", "device", q.device.id, "message", short(m.id), "error", err)
 	case q.receiver.PeerAttach().SndSettleMode == wire.SndSettled:
 		q.end(slices.Index(q.messages, m), statusSuccess)
 	default:
@@ -163,7 +162,7 @@ func (q *queue) settle(token lockToken, o wire.Outcome) wire.Outcome {
 			Description: "only accepted, rejected and released settle a cloud-to-device message",
 		}}
 	}
-	q.hub.log.Debug("cloud-to-device settled", "device", q.device.id, "message", m.id, "sequence", m.sequence, "releases", m.releases)
+	q.hub.log.Debug("cloud-to-device settled", "device", q.device.id, "message", short(m.id), "sequence", m.sequence, "releases", m.releases)
 	q.deliver()
 	return wire.Accepted{}
 }

@@ -250,6 +250,25 @@ func TestDeviceboundExpiry(t *testing.T) {
 	})
 }
 
+// Also not to a device that listens when it comes.
+func TestExpiredCommandIsNeverDelivered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMemoryRig(t, hub.Options{})
+		r.device("dev1")
+		svc, d := r.asService(), r.asDevice("dev1")
+		out, in := svc.sender("/messages/devicebound"), d.receiver(deviceboundAddress("dev1"), secondMode(5))
+		expired := command("dev1", "expired", "full")
+		past := time.Now().Add(-time.Hour)
+		expired.Properties.AbsoluteExpiryTime = &past
+		svc.accepted(out, expired)
+		svc.accepted(out, command("dev1", "fresh", ""))
+		if m := d.receive(in); m.Properties.MessageID != "fresh" {
+			t.Errorf("received %v", m.Properties.MessageID)
+		}
+		r.wantFeedback(svc, "expired", "Expired")
+	})
+}
+
 func TestDeviceboundLockedMessageOutlivesItsExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newMemoryRig(t, hub.Options{})

@@ -59,7 +59,7 @@ func (h *Hub) AddDevice(id string) (Device, error) {
 // its links with amqp:not-found.
 func (h *Hub) RemoveDevice(id string) error {
 	d, owner, err := h.registry.change(id, func(d *device) {
-		d.removed = true
+		d.removed.Store(true)
 		delete(h.registry.devices, id)
 	})
 	if err != nil {

@@ -35,6 +35,7 @@ type door struct {
 	sockets  map[*socket]struct{}
 	shut     bool
 	stopped  bool
+	full     bool // said so; until half of the places are free again
 }
 
 // socket is one connection below TLS.
@@ -66,7 +67,7 @@ func (d *door) open() (net.Listener, error) {
 
 // serve hands every accepted socket to its own call of serve until ctx ends,
 // and waits for these calls.
-func (d *door) serve(ctx context.Context, log *slog.Logger, serve func(context.Context, *socket) error) {
+func (d *door) serve(ctx context.Context, log *slog.Logger, serve func(context.Context, *socket)) {
 	stop := context.AfterFunc(ctx, d.close)
 	defer stop()
 	var calls sync.WaitGroup
@@ -113,7 +114,7 @@ func (d *door) current() (net.Listener, <-chan struct{}) {
 	return d.listener, d.moved
 }
 
-func (d *door) enter(s *socket) error {
+func (d *door) enter(s *socket, log *slog.Logger) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
@@ -122,6 +123,10 @@ func (d *door) enter(s *socket) error {
 	case d.shut:
 		return errCut
 	case len(d.sockets) >= d.max:
+		if !d.full {
+			d.full = true
+			log.Warn("hub takes no more connections", "connections", d.max)
+		}
 		return errTooMany
 	}
 	d.sockets[s] = struct{}{}
@@ -133,6 +138,7 @@ func (d *door) leave(s *socket) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.sockets, s)
+	d.full = d.full && len(d.sockets) > d.max/2
 }
 
 func (d *door) count() int {
@@ -193,18 +199,21 @@ func (d *door) restore() error {
 
 // serve does the TLS handshake on one socket, runs the connection until it ends
 // and closes it.
-func (h *Hub) serve(ctx context.Context, s *socket) error {
-	if err := h.door.enter(s); err != nil {
+func (h *Hub) serve(ctx context.Context, s *socket) {
+	if err := h.door.enter(s, h.log); err != nil {
 		s.Close()
-		return err
+		h.log.Debug("connection refused", "peer", s.RemoteAddr(), "error", err)
+		return
 	}
 	defer h.door.leave(s)
 	conn := tls.Server(s, h.tls)
 	if err := handshake(ctx, conn); err != nil {
 		h.log.Debug("tls handshake failed", "peer", s.RemoteAddr(), "error", err)
-		return fmt.Errorf("tls handshake with %v: %w", s.RemoteAddr(), err)
+		return
 	}
-	return amqpserver.Serve(ctx, conn, h.engine)
+	if err := amqpserver.Serve(ctx, conn, h.engine); err != nil {
+		h.log.Info("connection ended", "peer", s.RemoteAddr(), "error", short(err.Error()))
+	}
 }
 
 func handshake(ctx context.Context, conn *tls.Conn) error {

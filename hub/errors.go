@@ -65,6 +65,9 @@ func newTrackingID() string {
 	return hex.EncodeToString(id)
 }
 
+// short cuts what a stranger wrote down to what fits a line of a log.
+func short(s string) string { return fmt.Sprintf("%.200s", s) }
+
 func faultAddress(address string) *wire.Error {
 	return fault(wire.CondNotFound, codeAddressNotFound,
 		"The link address '%.200s' did not match any of the expected formats.", address)

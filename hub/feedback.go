@@ -100,15 +100,30 @@ func (f *feedbackQueue) step() {
 func (f *feedbackQueue) deliver() {
 	now := time.Now()
 	f.sweep(now)
-	if l := f.ready(); l != nil {
-		if f.current == nil && f.due(now) {
-			f.current = f.next(now)
-		}
-		if m := f.current; m != nil && !m.locked && !now.Before(m.until) {
-			f.send(l, m, now)
-		}
+	for f.sendNext(now) {
 	}
 	f.arm(now)
+}
+
+// sendNext sends the next message if it may. It reports whether the one behind it
+// need not wait for this one's settlement.
+func (f *feedbackQueue) sendNext(now time.Time) bool {
+	l := f.ready()
+	if l == nil {
+		return false
+	}
+	if f.current == nil && f.due(now) {
+		f.current = f.next(now)
+	}
+	m := f.current
+	if m == nil || m.locked || now.Before(m.until) || !f.send(l, m, now) {
+		return false
+	}
+	if l.PeerAttach().SndSettleMode == wire.SndSettled {
+		f.current = nil // no outcome follows
+		return true
+	}
+	return false
 }
 
 func (f *feedbackQueue) sweep(now time.Time) {
@@ -169,7 +184,8 @@ func (f *feedbackQueue) next(now time.Time) *feedbackMessage {
 	return &feedbackMessage{payload: payload, until: now, expires: expires}
 }
 
-func (f *feedbackQueue) send(l *amqpserver.Link, m *feedbackMessage, now time.Time) {
+// send delivers m and locks it.
+func (f *feedbackQueue) send(l *amqpserver.Link, m *feedbackMessage, now time.Time) bool {
 	token := newLockToken()
 	err := l.Send(m.payload, amqpserver.SendOptions{
 		Tag:       token[:],
@@ -178,6 +194,7 @@ func (f *feedbackQueue) send(l *amqpserver.Link, m *feedbackMessage, now time.Ti
 	if err == nil {
 		m.lock, m.locked, m.until = token, true, now.Add(f.lockFor)
 	}
+	return err == nil
 }
 
 // settle applies a receiver's outcome and returns the hub's answer, as for a

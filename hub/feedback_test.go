@@ -174,6 +174,45 @@ func TestFeedbackFlushesAt64AndWaitsForSettlement(t *testing.T) {
 	})
 }
 
+// A receiver of settled messages gets each record once, and one message after the
+// other without anything to settle.
+func TestFeedbackToASettledReceiverIsGivenOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMemoryRig(t, hub.Options{})
+		r.device("dev1")
+		svc := r.asService()
+		out := svc.sender("/messages/devicebound")
+		const records = 150
+		for i := range records {
+			svc.accepted(out, command("dev1", fmt.Sprint(i), "full"))
+			if _, err := r.hub.PurgeQueue("dev1"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start := time.Now()
+		in := svc.receiver(feedbackAddress, &amqp.ReceiverOptions{Credit: 10, RequestedSenderSettleMode: amqp.SenderSettleModeSettled.Ptr()})
+		var got []string
+		for len(got) < records {
+			for _, rec := range r.records(svc.receive(in)) {
+				got = append(got, rec.OriginalMessageID)
+			}
+		}
+		for i, id := range got {
+			if id != fmt.Sprint(i) {
+				t.Fatalf("record %d is of %s", i, id)
+			}
+		}
+		if waited := time.Since(start); waited != 15*time.Second { // the last 22 do not fill a message
+			t.Errorf("all feedback after %v", waited)
+		}
+		time.Sleep(3 * time.Hour)
+		synctest.Wait()
+		if m := in.Prefetched(); m != nil {
+			t.Errorf("another message: %v", r.records(m))
+		}
+	})
+}
+
 func TestFeedbackOfARemovedDeviceIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newMemoryRig(t, hub.Options{})

@@ -15,22 +15,7 @@ const (
 
 // openManagement answers the two links of the entity's management node.
 func (p *peer) openManagement(l *amqpserver.Link) {
-	if !l.PeerSends() {
-		p.management.receive(l)
-		return
-	}
-	l.MaxMessageSize = maxTransfer
-	l.Credit = cbsRoom
-	l.OnDelivery = func(d *amqpserver.Delivery) {
-		request, err := wire.ParseMessage(d.Payload)
-		if err != nil {
-			d.Settle(wire.Rejected{Error: &wire.Error{Condition: wire.CondDecodeError, Description: err.Error()}})
-			return
-		}
-		d.Settle(wire.Accepted{})
-		status, description, body := p.hub.manage(request)
-		p.management.answer(request, status, description, body)
-	}
+	p.management.serve(l, p.hub.manage)
 }
 
 // manage does one request: READ of the entity or of a partition.

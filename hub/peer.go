@@ -17,7 +17,7 @@ func (h handler) Authenticate(c *amqpserver.Conn, mechanism string, response []b
 
 func (h handler) Opened(c *amqpserver.Conn) error {
 	p := h.peer(c)
-	h.hub.log.Debug("connection opened", "peer", c.RemoteAddr(), "container", p.container())
+	h.hub.log.Debug("connection opened", "peer", c.RemoteAddr(), "container", short(p.container()))
 	return nil
 }
 
@@ -45,10 +45,11 @@ type peer struct {
 	cbs        responder
 	management responder
 
-	mu     sync.Mutex
-	claims []*granted
-	links  map[*amqpserver.Link]*openLink // those that need a claim
-	closed bool
+	mu       sync.Mutex
+	claims   []*granted
+	links    map[*amqpserver.Link]*openLink // those that need a claim
+	replaced bool                           // a device's newer connection has ended this one
+	closed   bool
 }
 
 // granted is a claim with the timer that ends it.
@@ -202,6 +203,7 @@ func (p *peer) evict(d *device) {
 	for _, g := range p.claims {
 		alone = alone && g.resource.deviceID() == d.id
 	}
+	p.replaced = p.replaced || alone
 	p.mu.Unlock()
 	p.hub.log.Warn("device has a newer connection", "device", d.id, "older", p.conn.RemoteAddr())
 	for _, l := range links {
@@ -210,6 +212,14 @@ func (p *peer) evict(d *device) {
 	if alone {
 		p.conn.Close(faultReplaced(d.id))
 	}
+}
+
+// isReplaced reports whether the connection is about to end because of evict: it
+// must not take the device back.
+func (p *peer) isReplaced() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.replaced
 }
 
 // linksOf returns the links of a device; the caller holds mu.

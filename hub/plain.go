@@ -30,7 +30,7 @@ func (p *peer) authenticate(mechanism string, response []byte) error {
 	case mechanismPlain:
 		c, err := p.hub.plain(response)
 		if err != nil {
-			p.hub.log.Info("sasl plain refused", "peer", p.conn.RemoteAddr(), "error", err)
+			p.hub.log.Info("sasl plain refused", "peer", p.conn.RemoteAddr(), "error", short(err.Error()))
 			return err
 		}
 		p.bind(c)
@@ -66,7 +66,7 @@ func (h *Hub) plain(response []byte) (*claim, error) {
 		if !c.allows(res, deviceConnect) {
 			return nil, fmt.Errorf("token is not for device %q", name)
 		}
-		return &claim{resource: res, rights: deviceConnect, ends: c.ends, policy: c.policy}, nil
+		return &claim{resource: res, rights: deviceConnect, ends: c.ends, policy: c.policy, device: c.device}, nil
 	case strings.EqualFold(domain, "root."+hubName):
 		if c.policy != name {
 			return nil, fmt.Errorf("token is not of policy %q", name)

@@ -59,15 +59,16 @@ func (p *partition) send(r *eventReader, payload []byte) error {
 	if r.link.PeerAttach().SndSettleMode == wire.SndSettled {
 		return r.link.Send(payload, amqpserver.SendOptions{})
 	}
+	size := len(payload) // the payload itself must not outlive the log's limit in OnOutcome
 	err := r.link.Send(payload, amqpserver.SendOptions{OnOutcome: func(wire.Outcome) wire.Outcome {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		r.flying -= len(payload)
+		r.flying -= size
 		p.pump(r)
 		return nil
 	}})
 	if err == nil {
-		r.flying += len(payload)
+		r.flying += size
 	}
 	return err
 }

@@ -4,20 +4,25 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 )
 
-// device is the registry's own entry. The fields of the second group are guarded
-// by registry.mu, the queue guards itself.
+// device is the registry's own entry.
 type device struct {
 	id         string
 	generation string
-	primary    Key
-	secondary  Key
 	queue      *queue
+	removed    atomic.Bool // for good; a device of the same id is another one
 
-	disabled bool
-	removed  bool
-	owner    *peer // the connection that holds the device's links, the newest
+	// entering is held while a connection takes the device, opens its link and
+	// evicts the older connection: the last to take is the last to open.
+	entering sync.Mutex
+
+	// The rest is guarded by registry.mu.
+	primary   Key
+	secondary Key
+	disabled  bool
+	owner     *peer // the connection that holds the device's links, the newest
 }
 
 // registry knows the devices and the shared access policies.
@@ -95,15 +100,15 @@ func (r *registry) all() []*device {
 	return list
 }
 
-// keys returns the device's keys, or false when it must not connect.
-func (r *registry) keys(id string) (primary, secondary Key, ok bool) {
+// keys returns the device and its keys, or nil when it must not connect.
+func (r *registry) keys(id string) (d *device, primary, secondary Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	d := r.devices[id]
+	d = r.devices[id]
 	if d == nil || d.disabled {
-		return Key{}, Key{}, false
+		return nil, Key{}, Key{}
 	}
-	return d.primary, d.secondary, true
+	return d, d.primary, d.secondary
 }
 
 // take makes p the connection of d and returns the one it was taken from, if
@@ -111,7 +116,7 @@ func (r *registry) keys(id string) (primary, secondary Key, ok bool) {
 func (r *registry) take(d *device, p *peer) (from *peer, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if d.removed || d.disabled {
+	if d.removed.Load() || d.disabled {
 		return nil, false
 	}
 	from, d.owner = d.owner, p

@@ -7,9 +7,20 @@ import (
 	"fieldpost/internal/amqpserver/wire"
 )
 
-// maxReplies bounds the replies that wait for a receiver's credit, per node and
-// connection.
-const maxReplies = 64
+const (
+	requestRoom = 100      // link credit, messages
+	maxRequest  = 64 << 10 // bytes; a reply repeats the message-id
+	maxReplies  = 64       // waiting for a receiver's credit, per node and connection; the oldest are dropped first
+)
+
+// Status codes of the request and reply nodes.
+const (
+	statusOK           int32 = 200
+	statusBadRequest   int32 = 400
+	statusUnauthorized int32 = 401
+	statusNotFound     int32 = 404
+	statusTooMany      int32 = 500
+)
 
 // responder is a request and reply node of one connection, such as $cbs. All its
 // methods run on the connection's own goroutine.
@@ -22,6 +33,33 @@ type responder struct {
 type reply struct {
 	to      string
 	payload []byte
+}
+
+// serve answers one of the node's links: replies go to those that receive, and
+// handle answers the requests of those that send.
+func (r *responder) serve(l *amqpserver.Link, handle func(*wire.Message) (status int32, description string, body any)) {
+	if !l.PeerSends() {
+		r.receive(l)
+		return
+	}
+	l.MaxMessageSize = maxTransfer
+	l.Credit = requestRoom
+	l.OnDelivery = func(d *amqpserver.Delivery) {
+		if len(d.Payload) > maxRequest {
+			d.Settle(wire.Rejected{Error: faultSize(len(d.Payload), maxRequest)})
+			return
+		}
+		request, err := wire.ParseMessage(d.Payload)
+		if err != nil {
+			d.Settle(wire.Rejected{Error: &wire.Error{Condition: wire.CondDecodeError, Description: err.Error()}})
+			return
+		}
+		// Microsoft's C client takes a reply that overtakes the settlement of its
+		// request for a failure.
+		d.Settle(wire.Accepted{})
+		status, description, body := handle(request)
+		r.answer(request, status, description, body)
+	}
 }
 
 // receive adds a link replies go to.

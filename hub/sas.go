@@ -91,6 +91,7 @@ type claim struct {
 	rights   right
 	ends     time.Time // expiry and clock skew; zero means never
 	policy   string
+	device   *device // whose key signed; nil for a policy's
 }
 
 // verify checks a token against the keys and the time.
@@ -120,7 +121,7 @@ func (h *Hub) verify(text string) (*claim, error) {
 		if id == "" {
 			return nil, errors.New("token names neither a device nor a policy")
 		}
-		if primary, secondary, ok = h.registry.keys(id); !ok {
+		if c.device, primary, secondary = h.registry.keys(id); c.device == nil {
 			return nil, fmt.Errorf("device %s at hub %s is not registered or is disabled", id, h.HostName())
 		}
 		c.rights = deviceConnect
@@ -134,7 +135,11 @@ func (h *Hub) verify(text string) (*claim, error) {
 	return c, nil
 }
 
-// allows reports whether the claim gives need on res at this moment.
+// allows reports whether the claim gives need on res at this moment. The token
+// of a removed device says nothing about another of the same name.
 func (c *claim) allows(res resource, need right) bool {
+	if c.device != nil && c.device.removed.Load() {
+		return false
+	}
 	return c.rights&need != 0 && c.resource.covers(res) && (c.ends.IsZero() || time.Now().Before(c.ends))
 }

@@ -80,8 +80,11 @@ step_interop() { interop/run.sh --no-skips; }
 # Nothing above may leave a trace in the tree.
 step_clean() {
 	local now
-	git rev-parse --git-dir >/dev/null 2>&1 || { echo 'not a clone: nothing to compare'; return 0; }
-	now=$(git status --porcelain)
+	[ -e .git ] || { echo 'not a clone: nothing to compare'; return 0; }
+	now=$(git status --porcelain) || {
+		echo "hint: if git does not trust the owner of this directory: git config --global --add safe.directory '$PWD'"
+		return 1
+	}
 	[ "$now" = "${CHECK_BEFORE-}" ] || { printf 'the tree has changed:\n%s\n' "$now"; return 1; }
 }
 

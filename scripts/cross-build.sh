@@ -2,7 +2,7 @@
 # Builds the release binaries into dist/, static and stripped, with checksums,
 # and prints what they weigh. Needs Go, a POSIX shell and awk; runs from
 # anywhere in the tree. VERSION=TEXT overrides what git describe says.
-# The same commit and Go version give the same bytes.
+# The same commit, tags and Go version give the same bytes.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,9 +10,9 @@ cd "$(dirname "$0")/.."
 # small card and 512 MB of memory with everything else on the oldest boards.
 limit=10000000
 
-version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || true)}
+version=${VERSION:-$(git describe --tags --always --abbrev=12 --dirty 2>/dev/null || true)}
 version=${version:-unversioned}
-export CGO_ENABLED=0 GOFLAGS= GOOS=linux GOAMD64=v1
+export CGO_ENABLED=0 GOFLAGS= GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= GOFIPS140=off
 
 # build PROGRAM ARCH [GOARM] [FLAGS] OUTPUT
 build() {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -32,6 +33,7 @@ func TestStories(t *testing.T) {
 			"serve":     serveInBackground,
 			"telemetry": telemetry,
 			"device":    device,
+			"vacant":    vacant,
 		},
 	})
 }
@@ -73,6 +75,22 @@ func serveInBackground(ts *testscript.TestScript, _ bool, args []string) {
 	line, err := bufio.NewReader(out).ReadString('\n')
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(line), 0o600))
+}
+
+// vacant FILE: writes a service connection string with a port where nothing
+// listens. The near end of a connection holds it: a port that is merely closed
+// could be the next one that another story's hub gets.
+func vacant(ts *testscript.TestScript, _ bool, args []string) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer ln.Close()
+	conn, err := net.Dial("tcp", ln.Addr().String())
+	ts.Check(err)
+	ts.Defer(func() { conn.Close() })
+	_, port, err := net.SplitHostPort(conn.LocalAddr().String())
+	ts.Check(err)
+	text := "HostName=localhost:" + port + ";SharedAccessKeyName=service;SharedAccessKey=c2VjcmV0"
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
 // telemetry HUBFILE DEVICE BODY...: sends each body as the device.

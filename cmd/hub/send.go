@@ -36,7 +36,7 @@ hub events shows under the same correlation id.
 
 --command makes what the agent understands: application property "command" and a
 JSON object of arguments. --body sends any text as it is.`,
-		example: `hub send --hub hub.json --device gateway-1 --command output.set --args '{"name":"led","on":true}' --wait`,
+		example: `hub send --hub hub.json --device gateway-1 --command output.set --args '{"output":"fan","on":true}' --wait`,
 		define: func(flags *flag.FlagSet) func(context.Context, streams, []string) error {
 			var s sending
 			s.target.define(flags)
@@ -75,6 +75,8 @@ func (s *sending) message(in io.Reader, given map[string]bool) (service.C2D, err
 		return m, usagef("--device is missing")
 	case given["command"] == given["body"]:
 		return m, usagef("give either --command or --body")
+	case given["command"] && s.command == "":
+		return m, usagef("--command is empty")
 	case given["args"] && !given["command"]:
 		return m, usagef("--args goes with --command")
 	case s.wait && s.ack != "" && s.ack != service.AckFull:

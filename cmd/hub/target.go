@@ -148,7 +148,7 @@ func explainDial(err error) error {
 	case errors.As(err, &refused) && refused.Identity():
 		return &hinted{err, "the key does not fit the policy, or this machine's clock is wrong"}
 	case errors.As(err, &unknown):
-		return &hinted{err, "a local hub has an authority of its own: give --hub FILE or --ca FILE"}
+		return &hinted{err, "a local hub has an authority of its own, new at each start without --dir: give the --hub FILE or --ca FILE of this one"}
 	case errors.As(err, &network) && network.Op == "dial":
 		return &hinted{err, "is the hub running? hub serve starts a local one"}
 	default:

@@ -1,6 +1,8 @@
 package amqpserver
 
 import (
+	"fmt"
+
 	"fieldpost/internal/amqpserver/wire"
 )
 
@@ -18,6 +20,10 @@ func (s *session) attach(a *wire.Attach) error {
 		s.end(errorf(wire.CondResourceLimitExceeded, "more than %d links", c.opts.MaxLinks))
 		return nil
 	}
+	if c.links >= c.opts.MaxConnectionLinks {
+		s.end(errorf(wire.CondResourceLimitExceeded, "more than %d links on the connection", c.opts.MaxConnectionLinks))
+		return nil
+	}
 	s.steal(a)
 	handle := s.handles.take()
 	if handle > s.handleMax {
@@ -26,6 +32,7 @@ func (s *session) attach(a *wire.Attach) error {
 	}
 	l := newLink(s, handle, a)
 	s.links[a.Handle] = l
+	c.links++
 	refused := l.ask()
 	answer := l.answer()
 	if refused == nil && !c.fits(s.channel, answer) {
@@ -38,6 +45,7 @@ func (s *session) attach(a *wire.Attach) error {
 		return nil
 	}
 	c.send(s.channel, answer)
+	l.trim()
 	l.state = linkAttached
 	if l.detachAsked {
 		l.detachLocked(l.detachError)
@@ -110,7 +118,7 @@ func (l *Link) answer() *wire.Attach {
 // refuse answers with a null terminus at our end, and detaches (spec 2.6.3).
 func (l *Link) refuse(answer *wire.Attach, err *wire.Error) {
 	s := l.s
-	s.c.opts.Log.Debug("amqp link refused", "peer", s.c.nc.RemoteAddr(), "link", l.peer.Name, "error", err)
+	s.c.opts.Log.Debug("amqp link refused", "peer", s.c.nc.RemoteAddr(), "link", fmt.Sprintf("%.200s", l.peer.Name), "error", err)
 	if l.PeerSends() {
 		answer.Target = nil
 	} else {
@@ -124,6 +132,40 @@ func (l *Link) refuse(answer *wire.Attach, err *wire.Error) {
 	l.detachOnWire(err)
 	l.peer = &wire.Attach{Name: l.peer.Name, Handle: l.peer.Handle, Role: l.peer.Role}
 	l.Source, l.Target, l.Properties = nil, nil, nil
+}
+
+// trim gives up the parts of the peer's attach that only Handler.Attach needed:
+// decoded, they may be many times larger than the frame they came in.
+func (l *Link) trim() {
+	a := l.peer
+	a.Unsettled, a.Properties = nil, nil
+	a.OfferedCapabilities, a.DesiredCapabilities = nil, nil
+	if source := a.Source; source != nil {
+		source.Filter, source.DynamicNodeProperties, source.Outcomes, source.Capabilities = nil, nil, nil, nil
+		source.DefaultOutcome = trimOutcome(source.DefaultOutcome)
+	}
+	if target := a.Target; target != nil {
+		target.DynamicNodeProperties, target.Capabilities = nil, nil
+	}
+	l.Properties, l.OfferedCapabilities = nil, nil
+}
+
+// trimOutcome returns a default outcome without its maps, nil if it is none.
+func trimOutcome(s wire.DeliveryState) wire.DeliveryState {
+	switch o := s.(type) {
+	case wire.Modified:
+		o.MessageAnnotations = nil
+		return o
+	case wire.Rejected:
+		if o.Error != nil {
+			o.Error.Info = nil
+		}
+		return o
+	case wire.Outcome:
+		return o
+	default:
+		return nil
+	}
 }
 
 // fits reports whether body fits one frame of the peer.

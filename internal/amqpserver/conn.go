@@ -41,12 +41,13 @@ type Conn struct {
 	peer          *wire.Open
 	maxFrame      uint32      // of the frames we write
 	handshakeEnd  time.Time   // read deadline while in phaseHandshake
-	closeEnd      time.Time   // read deadline while in phaseClosing
+	closeEnd      time.Time   // deadline of reads and writes from phaseClosing on
 	closeAsked    bool        // Close was called before our open
 	closeError    *wire.Error // of our close
 	peerClosed    bool        // the peer's close has come; it may hang up without reading ours
 	fault         error       // why the connection was dropped
 	sessions      map[uint16]*session
+	links         int     // of all sessions
 	channels      numbers // our channels
 	reassembling  int     // bytes in unfinished incoming deliveries
 	refilled      []*Link // links that refused a Send for a limit of ours and take one again
@@ -154,7 +155,9 @@ func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
 // NetConn returns the connection given to Serve, for its TLS state.
 func (c *Conn) NetConn() net.Conn { return c.nc }
 
-// PeerOpen returns the peer's open, nil while Authenticate runs. It must not be changed.
+// PeerOpen returns the peer's open, nil while Authenticate runs. It must not be
+// changed. Its properties, locales and capabilities are there during
+// Handler.Opened only.
 func (c *Conn) PeerOpen() *wire.Open {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -191,11 +194,17 @@ func (c *Conn) closeLocked(err *wire.Error) {
 	if c.phase != phaseOpen {
 		return
 	}
+	c.startClosing(err)
+	c.out.kick()
+}
+
+// startClosing follows the close queued last: what is left of the connection,
+// a write under way included, has CloseTimeout to finish.
+func (c *Conn) startClosing(err *wire.Error) {
 	c.phase = phaseClosing
 	c.closeError = err
 	c.closeEnd = time.Now().Add(c.opts.CloseTimeout)
-	_ = c.nc.SetReadDeadline(c.closeEnd)
-	c.out.kick()
+	_ = c.nc.SetDeadline(c.closeEnd)
 }
 
 // Abort drops the TCP connection without a word.

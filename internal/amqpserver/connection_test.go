@@ -2,6 +2,7 @@ package amqpserver_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"strings"
@@ -126,6 +127,38 @@ func TestPeerThatDoesNotRead(t *testing.T) {
 		}
 		<-n.closed
 	})
+}
+
+// Closing is not held up by a peer that does not read, whoever closes: by then a
+// write is under way that has WriteTimeout.
+func TestCloseWithPeerThatDoesNotRead(t *testing.T) {
+	closing := map[string]func(*peer, context.CancelFunc){
+		"the server stops": func(_ *peer, stop context.CancelFunc) { stop() },
+		"the server stops, the peer reads one more frame": func(p *peer, stop context.CancelFunc) {
+			stop()
+			time.Sleep(time.Second)
+			p.expect(0x11)
+		},
+		"the peer closes": func(p *peer, _ context.CancelFunc) { p.send(0, described(0x18)) },
+	}
+	for name, end := range closing {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, stop := context.WithCancel(context.Background())
+				defer stop()
+				p := rawUntil(ctx, t, &node{}, amqpserver.Options{CloseTimeout: 3 * time.Second})
+				p.open(512)
+				p.send(0, described(0x11, null, uint_(0), uint_(1), uint_(1))) // its answer is never read
+				synctest.Wait()
+				start := time.Now()
+				end(p, stop)
+				<-p.ended
+				if took := time.Since(start); took != 3*time.Second {
+					t.Fatalf("Serve ended %v after the close", took)
+				}
+			})
+		})
+	}
 }
 
 func TestQueueLimit(t *testing.T) {

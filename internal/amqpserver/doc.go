@@ -26,8 +26,9 @@
 //
 // # Limits
 //
-// Per connection: Options.MaxSessions, MaxReassembly and MaxQueue. Per session:
-// MaxLinks. Per link: MaxUnsettled, MaxMessageSize and the credit given. No link
-// recovery (a detach always closes), no transactions, no dynamic nodes
-// unless the Handler names them, no SASL mechanism with more than one step.
+// Per connection: Options.MaxSessions, MaxConnectionLinks, MaxReassembly and
+// MaxQueue. Per session: MaxLinks. Per link: MaxUnsettled, MaxMessageSize and the
+// credit given. No link recovery (a detach always closes), no transactions, no
+// dynamic nodes unless the Handler names them, no SASL mechanism with more than
+// one step.
 package amqpserver

@@ -72,6 +72,13 @@ func (c *Conn) open() error {
 	if c.phase == phaseDead {
 		return c.fault
 	}
+	c.peer = &wire.Open{ // without the parts only Opened may need, which can be large
+		ContainerID:  peer.ContainerID,
+		Hostname:     peer.Hostname,
+		MaxFrameSize: peer.MaxFrameSize,
+		ChannelMax:   peer.ChannelMax,
+		IdleTimeout:  peer.IdleTimeout,
+	}
 	c.maxFrame = max(peer.MaxFrameSize, wire.MinMaxFrameSize)
 	c.heartbeat = heartbeatEvery(peer.IdleTimeout)
 	c.send(0, &wire.Open{

@@ -57,6 +57,7 @@ type Link struct {
 	drain   bool
 	starved bool // a Send was refused for a limit of ours, not for want of credit
 	pending []*outgoing
+	queued  int                  // bytes of pending not yet written
 	sent    map[uint32]*outgoing // unsettled, by delivery-id
 }
 
@@ -82,7 +83,9 @@ func (l *Link) Name() string { return l.peer.Name }
 // PeerSends reports whether the peer is the sender.
 func (l *Link) PeerSends() bool { return l.peer.Role == wire.RoleSender }
 
-// PeerAttach returns the peer's attach. It must not be changed.
+// PeerAttach returns the peer's attach. It must not be changed. Once
+// Handler.Attach has returned, only names, addresses, modes and numbers are left
+// in it: maps and capabilities are gone.
 func (l *Link) PeerAttach() *wire.Attach { return l.peer }
 
 // Detach ends the link with err (nil = none). It returns at once; the hooks are
@@ -123,6 +126,7 @@ func (s *session) detach(d *wire.Detach) {
 		l.detachLocked(nil)
 	}
 	delete(s.links, d.Handle)
+	s.c.links--
 	s.handles.put(l.handle)
 	l.finish()
 }

@@ -51,6 +51,34 @@ func TestSessionErrors(t *testing.T) {
 	}
 }
 
+// The links of a connection count together, over all its sessions; the session
+// that asks for one too many ends, and a link that has gone makes room.
+func TestConnectionLinkLimit(t *testing.T) {
+	n := &node{attach: func(*amqpserver.Link) error { return nil }}
+	p := raw(t, n, amqpserver.Options{MaxConnectionLinks: 3})
+	p.open(512)
+	p.begin(0, 1)
+	p.begin(1, 1)
+	tooMany := func() {
+		t.Helper()
+		p.send(1, described(0x12, str("one too many"), uint_(7), yes))
+		p.expectError(0x17, 0, "amqp:resource-limit-exceeded")
+		p.send(1, described(0x17))
+		p.begin(1, 1)
+	}
+	p.attachReceiver(0, "a", 0)
+	p.attachReceiver(0, "b", 1)
+	p.attachReceiver(1, "c", 0)
+	tooMany() // ends the session of c
+	p.attachReceiver(1, "d", 0)
+	p.send(0, described(0x16, uint_(1), yes))
+	p.expect(0x16)
+	p.attachReceiver(1, "e", 1)
+	tooMany()
+	p.barrier(0)
+	p.closes()
+}
+
 // What detaches one link; the session goes on.
 func TestLinkErrors(t *testing.T) {
 	big := strings.Repeat("x", 60)

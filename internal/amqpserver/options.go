@@ -10,25 +10,26 @@ import (
 
 // Options configures one connection. Zero fields take their defaults.
 type Options struct {
-	ContainerID      string        // container-id of our open; default "amqpserver"
-	Hostname         string        // hostname of our open; default absent
-	MaxFrameSize     uint32        // largest frame read, at least 512; default 65536 bytes
-	ChannelMax       uint16        // highest channel a peer may use; default 8191
-	HandleMax        uint32        // highest handle a peer may use; default 262143
-	IdleTimeout      time.Duration // a peer silent for this long is closed; negative = never; default 240 s
-	IncomingWindow   uint32        // session window granted to the peer; default 5000 transfer frames
-	MaxMessageSize   uint64        // largest message assembled; default 1048576 bytes
-	MaxSessions      int           // sessions per connection; default 1024
-	MaxLinks         int           // links per session; default 1024
-	MaxUnsettled     uint32        // unsettled deliveries per link, in each direction; default 5000
-	MaxReassembly    int           // unfinished incoming deliveries per connection; default 4194304 bytes
-	MaxQueue         int           // frames not yet written per connection, at least 131072; default 4194304 bytes
-	HandshakeTimeout time.Duration // from the first byte to the peer's open; default 30 s
-	WriteTimeout     time.Duration // for one write; default 30 s
-	CloseTimeout     time.Duration // for the peer's answer to our close; default 5 s
-	Mechanisms       []wire.Symbol // SASL mechanisms offered; default none: a SASL header is refused
-	Handler          Handler       // required
-	Log              *slog.Logger  // default slog.Default()
+	ContainerID        string        // container-id of our open; default "amqpserver"
+	Hostname           string        // hostname of our open; default absent
+	MaxFrameSize       uint32        // largest frame read, at least 512; default 65536 bytes
+	ChannelMax         uint16        // highest channel a peer may use; default 8191
+	HandleMax          uint32        // highest handle a peer may use; default 262143
+	IdleTimeout        time.Duration // a peer silent for this long is closed; negative = never; default 240 s
+	IncomingWindow     uint32        // session window granted to the peer; default 5000 transfer frames
+	MaxMessageSize     uint64        // largest message assembled; default 1048576 bytes
+	MaxSessions        int           // sessions per connection; default 1024
+	MaxLinks           int           // links per session; default 1024
+	MaxConnectionLinks int           // links per connection, over all its sessions; default 4096
+	MaxUnsettled       uint32        // unsettled deliveries per link, in each direction; default 5000
+	MaxReassembly      int           // unfinished incoming deliveries per connection; default 4194304 bytes
+	MaxQueue           int           // frames not yet written per connection, at least 131072; default 4194304 bytes
+	HandshakeTimeout   time.Duration // from the first byte to the peer's open; default 30 s
+	WriteTimeout       time.Duration // for one write; default 30 s
+	CloseTimeout       time.Duration // for the peer's answer to our close; default 5 s
+	Mechanisms         []wire.Symbol // SASL mechanisms offered; default none: a SASL header is refused
+	Handler            Handler       // required
+	Log                *slog.Logger  // default slog.Default()
 }
 
 const (
@@ -36,6 +37,10 @@ const (
 	// bulkQueue is how far the queue is filled with transfers. What lies between
 	// it and MaxQueue is kept for the frames that cannot wait.
 	bulkQueue = 64 << 10
+	// pendingRoom is how many bytes may wait on a link before Send takes no more. A
+	// peer that gives much credit and a small window must not make the engine keep
+	// all that its credit allows.
+	pendingRoom = 4 << 20
 )
 
 func (o Options) withDefaults() Options {
@@ -50,6 +55,7 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.MaxMessageSize, 1<<20)
 	orDefault(&o.MaxSessions, 1024)
 	orDefault(&o.MaxLinks, 1024)
+	orDefault(&o.MaxConnectionLinks, 4096)
 	orDefault(&o.MaxUnsettled, 5000)
 	orDefault(&o.MaxReassembly, 4<<20)
 	orDefault(&o.MaxQueue, 4<<20)

@@ -155,12 +155,18 @@ type peer struct {
 // raw serves n on one end of a pipe and returns the other.
 func raw(t *testing.T, n *node, o amqpserver.Options) *peer {
 	t.Helper()
+	return rawUntil(context.Background(), t, n, o)
+}
+
+// rawUntil is raw with a server that stops when ctx ends.
+func rawUntil(ctx context.Context, t *testing.T, n *node, o amqpserver.Options) *peer {
+	t.Helper()
 	near, far := net.Pipe()
 	n.closed = make(chan struct{})
 	o.Handler = n
 	p := &peer{t: t, conn: near, ended: make(chan error, 1)}
 	go func() {
-		p.ended <- amqpserver.Serve(context.Background(), far, o)
+		p.ended <- amqpserver.Serve(ctx, far, o)
 		close(p.ended)
 	}()
 	t.Cleanup(func() {

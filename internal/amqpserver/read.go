@@ -89,8 +89,7 @@ func (c *Conn) peerClose(b *wire.Close) error {
 	c.peerClosed = true
 	if c.phase == phaseOpen {
 		c.send(0, &wire.Close{})
-		c.phase = phaseClosing
-		c.closeError = b.Error
+		c.startClosing(b.Error)
 	}
 	return errClosed
 }

@@ -65,6 +65,9 @@ func (l *Link) available() uint32 {
 	}
 	credit := remaining(l.credit, waiting)
 	room := remaining(l.s.c.opts.MaxUnsettled, uint32(len(l.sent))+uint32(len(l.pending)))
+	if l.queued >= pendingRoom {
+		room = 0
+	}
 	l.starved = room == 0 && credit > 0
 	return min(credit, room)
 }
@@ -95,6 +98,7 @@ func (l *Link) Send(payload []byte, o SendOptions) error {
 	if len(l.pending) == 0 {
 		l.s.ready = append(l.s.ready, l)
 	}
+	l.queued += len(payload)
 	l.pending = append(l.pending, &outgoing{
 		l:         l,
 		tag:       slices.Clone(o.Tag),
@@ -174,7 +178,10 @@ func (s *session) sendFrame(o *outgoing) bool {
 	}
 	n := min(s.c.transferRoom(s.channel, t), len(o.rest))
 	t.Payload, o.rest = o.rest[:n], o.rest[n:]
-	t.More = len(o.rest) > 0
+	o.l.queued -= n
+	if t.More = len(o.rest) > 0; !t.More {
+		o.rest = nil // an unsettled delivery must not hold its payload
+	}
 	s.nextOutgoingID++
 	s.remoteWindow--
 	s.c.send(s.channel, t)
@@ -221,6 +228,6 @@ func (l *Link) abandon() []*outgoing {
 			unsettled = append(unsettled, o)
 		}
 	}
-	l.sent, l.pending = nil, nil
+	l.sent, l.pending, l.queued = nil, nil, 0
 	return unsettled
 }

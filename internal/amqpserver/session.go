@@ -93,6 +93,7 @@ func (s *session) peerEnd(*wire.End) {
 // endLinks finishes all links of a session that has ended.
 func (c *Conn) endLinks(s *session) {
 	links := s.links
+	c.links -= len(links)
 	s.links = map[uint32]*Link{}
 	s.ready = nil
 	for _, l := range links {

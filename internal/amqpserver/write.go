@@ -26,12 +26,19 @@ func (q *queue) kick() {
 	}
 }
 
-// write sends b before the writer runs.
+// write sends b to the peer, within WriteTimeout and what is left for closing.
 func (c *Conn) write(b []byte) error {
-	if err := c.nc.SetWriteDeadline(time.Now().Add(c.opts.WriteTimeout)); err != nil {
+	c.mu.Lock()
+	end := time.Now().Add(c.opts.WriteTimeout)
+	if !c.closeEnd.IsZero() && c.closeEnd.Before(end) {
+		end = c.closeEnd
+	}
+	err := c.nc.SetWriteDeadline(end)
+	c.mu.Unlock()
+	if err != nil {
 		return err
 	}
-	_, err := c.nc.Write(b)
+	_, err = c.nc.Write(b)
 	return err
 }
 
