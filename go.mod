@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	github.com/Azure/go-amqp v1.7.0
+	github.com/klauspost/compress v1.18.2
 	github.com/pelletier/go-toml/v2 v2.2.4
 	github.com/rogpeppe/go-internal v1.14.1
 	go.etcd.io/bbolt v1.5.0

@@ -60,6 +60,7 @@ var foreign = []struct {
 }{
 	{"github.com/Azure/go-amqp", []string{"uplink", "uplink/auth", "c2d", "internal/service"}, "one AMQP client library, at the wire only"},
 	{"go.etcd.io/bbolt", []string{"store"}, "the file format is the store's own affair"},
+	{"github.com/klauspost/compress/zstd", []string{"store"}, "blocks on the card are a fifth of their records"},
 	{"periph.io/x/", []string{"sensors/", "board", "board/"}, "hardware is touched in two places"},
 	{"github.com/pelletier/go-toml/", []string{"internal/config"}, "one reader of configuration"},
 	{"golang.org/x/sys/", []string{"internal/clock", "internal/diag", "sensors/", "board", "store"}, "what the standard library does not say about the platform"},

@@ -17,7 +17,11 @@ step_gofmt() {
 	[ -z "$bad" ] || { echo "not formatted: $bad"; return 1; }
 }
 
-step_vet() { go vet ./...; }
+step_vet() {
+	go vet ./...
+	go vet -tags proof ./store/crash
+	(cd bench && go vet ./... && go test ./...)
+}
 
 step_staticcheck() { go tool -modfile=tools/go.mod staticcheck ./...; }
 

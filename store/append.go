@@ -105,6 +105,9 @@ func (s *Store) admit(recs []Record) error {
 			return fmt.Errorf("append: %w: %d bytes are more than %d", ErrRefused, n, s.o.MaxRecord)
 		}
 		need += n + recordOverhead
+		if s.refuses(r.Class, need) {
+			return fmt.Errorf("append: %w: no room on disk for %s", ErrRefused, r.Class)
+		}
 		class = max(class, r.Class)
 	}
 	if !s.room(need, class) {
@@ -198,7 +201,7 @@ func (s *Store) shrink(q *queue, limit int) {
 		q.mem.popFront()
 		s.putAside(q, e, inMem)
 	}
-	for q.backBytes > limit && q.back.front() != nil {
+	for e := q.back.front(); q.backBytes > limit && e != nil && q.back.last().onDisk; e = q.back.front() {
 		s.putAside(q, q.back.popBack(), inBack)
 	}
 }
@@ -232,6 +235,7 @@ func (s *Store) evict(e *entry, reason string) {
 // due says when the committer has work, or that it has none.
 func (s *Store) due() (at time.Duration, ok bool) {
 	at = -1
+	every, _ := s.commitEvery()
 	sooner := func(t time.Duration) {
 		if at < 0 || t < at {
 			at = t
@@ -244,24 +248,29 @@ func (s *Store) due() (at time.Duration, ok bool) {
 			if e.class < Telemetry {
 				sooner(e.at)
 			} else {
-				sooner(e.at + s.o.CommitEvery)
+				sooner(e.at + every)
 			}
 		}
 	}
 	if s.lazyAt >= 0 {
-		sooner(s.lazyAt + s.o.CommitEvery)
+		sooner(s.lazyAt + every)
 	}
-	if s.force || s.dirtyLen >= s.o.CommitBytes || len(s.settled)+len(s.dead.fresh) >= settledMax {
+	if s.force || s.dirtyLen >= s.o.CommitBytes || s.unsaved >= settledMax || len(s.dead.fresh) >= deadFreshMax {
 		sooner(0)
 	}
 	if at >= 0 {
 		at = max(at, s.retryAt)
 	}
-	if len(s.waiting) > 0 || len(s.jr.waiting) > 0 {
+	if len(s.waiting) > 0 || len(s.jr.waiting) > 0 || len(s.dead.ops) > 0 {
 		at = 0
 	}
 	return at, at >= 0
 }
 
-// settledMax is how many settled records a commit is not delayed for.
-const settledMax = 4096
+const (
+	// settledMax is how many settled records a commit is not delayed for: the more
+	// it takes along, the more blocks go in one page.
+	settledMax = 16 << 10
+	// deadFreshMax is the same of dead letters, which are in memory until then.
+	deadFreshMax = 256
+)

@@ -4,7 +4,7 @@ import "slices"
 
 // build takes up what the next transaction does, or nil when that is nothing.
 func (s *Store) build(final bool) *batch {
-	b := &batch{final: final, limit: s.limit()}
+	b := &batch{final: final, limit: s.limit(), now: s.o.Clock.Now()}
 	s.trimJournal()
 	size := 0
 	for c := range s.q[:Debug] {
@@ -23,7 +23,9 @@ func (s *Store) build(final bool) *batch {
 	if b.trim = s.trims(size); b.trim {
 		b.limit, b.puts, b.more = max(b.limit-int64(size), 0), nil, true
 	}
-	b.dels, s.settled = s.settled, nil
+	b.dels, s.emptied = s.emptied, nil
+	b.unsaved, s.unsaved = s.unsaved, 0
+	b.ops, s.dead.ops = s.dead.ops, nil
 	b.dead, s.dead.fresh = s.dead.fresh, nil
 	for _, l := range s.led.entries {
 		if l.dirty {
@@ -45,7 +47,10 @@ func (s *Store) build(final bool) *batch {
 	for _, e := range b.puts {
 		e.committing = true
 	}
+	s.markTails(b)
 	b.state = s.snapshot(b)
+	b.boots = s.boots.changed()
+	b.loosen = s.partials(&b.state)
 	return b
 }
 
@@ -57,10 +62,45 @@ func (s *Store) booked(b *batch) {
 			s.enterStored(r.rec)
 		}
 	}
-	for _, e := range b.puts {
+	for i := range b.blocks {
+		s.bookBlock(&b.blocks[i])
+	}
+	for _, k := range b.dels {
+		if s.blocks[k.key] == k {
+			delete(s.blocks, k.key)
+		}
+	}
+	for _, r := range b.recasts {
+		s.bookRecast(r)
+	}
+	for _, d := range b.dead {
+		d.e.state = gone
+		d.e.resolve(nil)
+		s.forget(d.e)
+	}
+	s.dead.disk = b.state.DeadLetters
+	s.bookOps(b)
+	s.bookEvicted(b)
+	for c := range s.q {
+		s.q[c].oldest, s.q[c].disk.Bytes = b.oldest[c], b.state.Classes[c].Bytes
+	}
+	s.bookJournal(b)
+	for c := range s.q {
+		s.shrink(&s.q[c], s.o.MaxMemory/16)
+	}
+}
+
+// bookBlock takes up a block that was put.
+func (s *Store) bookBlock(r *ready) {
+	blk := newBlock(&r.head)
+	if blk.last != blk.seq+uint64(blk.n)-1 {
+		blk.seqs = r.seqs
+	}
+	for _, e := range r.entries {
 		q := &s.q[e.class]
-		e.committing, e.onDisk = false, true
-		q.disk.add(1, e.size)
+		e.committing = false
+		s.inBlock(e, blk)
+		q.disk.more(1, e.size)
 		s.clean(e)
 		if e.place == inMem {
 			q.cached += e.size
@@ -68,33 +108,13 @@ func (s *Store) booked(b *batch) {
 		switch e.state {
 		case gone:
 			e.rec = Record{}
-			s.settled = append(s.settled, e)
-			s.markLazy()
+			s.settleStored(e)
+			s.forget(e)
 		case buried:
+			s.settleStored(e)
 		default:
 			e.resolve(nil)
 		}
-	}
-	for _, e := range b.dels {
-		s.q[e.class].disk.add(-1, e.size)
-		s.forget(e)
-	}
-	for _, d := range b.dead {
-		if d.e.onDisk {
-			s.q[d.e.class].disk.add(-1, d.e.size)
-		}
-		d.e.state = gone
-		d.e.resolve(nil)
-		s.forget(d.e)
-	}
-	s.dead.disk = b.state.DeadLetters
-	for c := range s.q {
-		s.q[c].oldest = b.oldest[c]
-	}
-	s.bookEvicted(b)
-	s.bookJournal(b)
-	for c := range s.q {
-		s.shrink(&s.q[c], s.o.MaxMemory/16)
 	}
 }
 
@@ -116,7 +136,8 @@ func (s *Store) undone(b *batch, err error) {
 			s.forget(e)
 		}
 	}
-	s.settled = append(b.dels, s.settled...)
+	s.emptied = append(b.dels, s.emptied...)
+	s.unsaved += b.unsaved
 	s.dead.fresh = append(b.dead, s.dead.fresh...)
 	for _, l := range s.led.entries {
 		if slices.ContainsFunc(b.ledger, func(x lossEntry) bool { return x.ID == l.ID }) {
@@ -124,6 +145,10 @@ func (s *Store) undone(b *batch, err error) {
 		}
 	}
 	s.led.removed = append(s.led.removed, b.forget...)
+	endOps(b.ops, err)
+	if b.boots != nil {
+		s.boots.again()
+	}
 	s.giveBack(b)
 	s.failJournal(b, err)
 	s.lazyAt = -1

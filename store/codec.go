@@ -14,8 +14,6 @@ import (
 	"fieldpost/internal/clock"
 )
 
-// bbolt has no checksum on its data pages, so every value carries its own:
-// CRC32C of what follows, then the content.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // errDamaged marks bytes or a file that cannot be what the store wrote.
@@ -152,17 +150,7 @@ func decodeRecord(b []byte) (Record, error) {
 	r.Stamp.Wall = time.Unix(sec, int64(binary.BigEndian.Uint32(d.take(4)))).UTC()
 	r.Stamp.Trust = clock.Trust(d.take(1)[0])
 	r.CorrelationID, r.Subject, r.ContentType = d.text(), d.text(), d.text()
-	if n := d.uvarint(); n > 0 && d.err == nil {
-		if n > uint64(len(d.b)) {
-			d.err = errDamaged
-		} else {
-			r.Props = make(map[string]string, n)
-		}
-		for ; n > 0 && d.err == nil; n-- {
-			k := d.text()
-			r.Props[k] = d.text()
-		}
-	}
+	r.Props = d.props()
 	if n := d.uvarint(); n > 0 {
 		r.Body = slices.Clone(d.take(n))
 	}
@@ -199,25 +187,23 @@ func (d *decoder) uvarint() uint64 {
 
 func (d *decoder) text() string { return string(d.take(d.uvarint())) }
 
-// sealJSON encodes the small things that are read by people too: state, ledger,
+// sealJSON encodes the small things that are read by people too: ledger and
 // journal. Fields are only ever added to them.
-func sealJSON(v any) ([]byte, error) {
+func sealJSON(tag byte, k []byte, v any) ([]byte, error) {
 	j, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, 4, 4+len(j))
-	b = append(b, j...)
-	binary.BigEndian.PutUint32(b, crc32.Checksum(j, castagnoli))
-	return b, nil
+	return seal(tag, k, append(make([]byte, 4, 4+len(j)), j...)), nil
 }
 
 // openJSON reads what sealJSON wrote.
-func openJSON(b []byte, v any) error {
-	if len(b) < 4 || binary.BigEndian.Uint32(b) != crc32.Checksum(b[4:], castagnoli) {
-		return fmt.Errorf("%w: checksum", errDamaged)
+func openJSON(tag byte, k, b []byte, v any) error {
+	j, err := unseal(tag, k, b)
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(b[4:], v); err != nil {
+	if err := json.Unmarshal(j, v); err != nil {
 		return fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	return nil

@@ -74,7 +74,7 @@ func FuzzRecord(f *testing.F) {
 		if len(content) < 1 {
 			return
 		}
-		b := seal(content)
+		b := sealed(content)
 		r, err := decodeRecord(b)
 		if err != nil {
 			if !errors.Is(err, errDamaged) {
@@ -96,6 +96,6 @@ func FuzzRecord(f *testing.F) {
 func FuzzPreflight(f *testing.F) {
 	f.Add(make([]byte, 3*filePage))
 	f.Fuzz(func(t *testing.T, file []byte) {
-		_ = preflight(bytes.NewReader(file), int64(len(file))) // must return
+		_ = preflight(t.Context(), bytes.NewReader(file), int64(len(file)), func(Progress) {}) // must return
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -22,7 +23,17 @@ const batchBytes = 1 << 20
 type batch struct {
 	final   bool
 	puts    []*entry
-	dels    []*entry
+	blocks  []ready  // of puts
+	dels    []*block // nothing is left of them
+	loosen  []*block // to be written anew, without what is settled
+	recasts []recast // of these
+	unsaved int      // settled records whose marks the state carries
+	tails   [Classes]key
+	now     clock.Stamp
+	boots   []Boot // nil = as they are
+	ops     []*deadOp
+	revived [Classes]onDisk // records put back by ops
+	unread  []key           // of these
 	dead    []*deadLetter
 	ledger  []lossEntry
 	forget  []uint64 // ledger entries to delete
@@ -37,6 +48,7 @@ type batch struct {
 	lost    tally           // by eviction in this transaction
 	evicted [Classes]onDisk // of these, records
 	unput   [Classes]onDisk // of evicted, those that never were on disk
+	removed []*block        // evicted
 	undead  [Classes]uint64 // of lost, dead letters
 	victims []*entry        // of evicted, those that are in memory
 	plans   []*lossEntry    // where lost goes, one for one
@@ -44,7 +56,7 @@ type batch struct {
 }
 
 func (b *batch) empty() bool {
-	return len(b.puts)+len(b.dels)+len(b.dead)+len(b.ledger)+len(b.forget)+len(b.journal)+len(b.jputs)+len(b.jdels) == 0
+	return len(b.puts)+len(b.dels)+b.unsaved+len(b.dead)+len(b.ledger)+len(b.forget)+len(b.journal)+len(b.jputs)+len(b.jdels)+len(b.ops) == 0
 }
 
 // commitAll commits what there is, in as many transactions as it takes.
@@ -61,6 +73,7 @@ func (s *Store) commitAll(final bool) error {
 func (s *Store) commit(final bool) (more bool, err error) {
 	s.io <- struct{}{}
 	defer func() { <-s.io }()
+	s.measure()
 	s.mu.Lock()
 	if s.disk == nil {
 		s.mu.Unlock()
@@ -100,6 +113,11 @@ func (s *Store) commit(final bool) (more bool, err error) {
 			s.syncs++
 		}
 	}
+	wrote := s.disk.wrote + journalPerCommit
+	if after > before {
+		wrote += journalPerGrowth
+	}
+	s.wear.spend(s.now(), s.o.DailyWrites, wrote)
 	s.booked(b)
 	s.recovered()
 	s.wake()
@@ -108,12 +126,13 @@ func (s *Store) commit(final bool) (more bool, err error) {
 
 // write carries out b.
 func (s *Store) write(tx *bolt.Tx, b *batch) error {
-	queue := tx.Bucket(bucketQueue)
-	queue.FillPercent = 0.9 // keys of a class come in order
-	for _, e := range b.dels {
-		if err := queue.Delete(e.key.bytes(s.run)); err != nil {
+	queue := tx.Bucket(bucketBlocks)
+	queue.FillPercent = 1 // keys of a class come in order
+	for _, k := range b.dels {
+		if err := queue.Delete(blockKey(k.key, k.n, s.run)); err != nil {
 			return err
 		}
+		b.state.Classes[k.class].Bytes -= int64(k.stored)
 	}
 	for _, d := range b.dead {
 		n, err := putDead(tx, d, s.run)
@@ -122,27 +141,32 @@ func (s *Store) write(tx *bolt.Tx, b *batch) error {
 		}
 		b.state.DeadLetters.Count++
 		b.state.DeadLetters.Bytes += n
-		if d.e.onDisk {
-			if err := queue.Delete(d.e.key.bytes(s.run)); err != nil {
-				return err
-			}
-		}
 	}
 	if err := s.trimDead(tx, b); err != nil {
+		return err
+	}
+	s.writing = b.state.Txn
+	s.watermarks(queue, b)
+	if err := s.writeOps(tx, b); err != nil {
+		return err
+	}
+	for _, k := range b.loosen {
+		if slices.ContainsFunc(b.recasts, func(r recast) bool { return r.block == k }) {
+			continue
+		}
+		if err := s.recastBlock(queue, b, k); err != nil {
+			return err
+		}
+	}
+	if err := s.encodePuts(b); err != nil {
 		return err
 	}
 	if err := s.makeRoom(tx, b); err != nil {
 		return err
 	}
-	total := 0
-	for _, e := range b.puts {
-		total += e.size
-	}
-	arena := make([]byte, 0, total)
-	for _, e := range b.puts {
-		from := len(arena)
-		arena = appendRecord(arena, &e.rec)
-		if err := queue.Put(e.key.bytes(s.run), arena[from:len(arena):len(arena)]); err != nil {
+	for i := range b.blocks {
+		r := &b.blocks[i]
+		if err := queue.Put(r.k, r.v); err != nil {
 			return err
 		}
 	}
@@ -152,14 +176,73 @@ func (s *Store) write(tx *bolt.Tx, b *batch) error {
 	if err := writeJournal(tx, b); err != nil {
 		return err
 	}
+	if err := writeBoots(tx, b.boots); err != nil {
+		return err
+	}
 	for c := range b.oldest {
-		if k, v := queue.Cursor().Seek([]byte{byte(c)}); k != nil && k[0] == byte(c) {
-			if r, err := decodeRecord(v); err == nil {
-				b.oldest[c] = r.Stamp
+		b.oldest[c] = s.oldestStored(queue, Class(c))
+	}
+	return tx.Bucket(bucketMeta).Put(keyState, b.state.encode())
+}
+
+// markTails notes below what the watermarks of the transaction stay.
+func (s *Store) markTails(b *batch) {
+	for c := range s.q[:Debug] {
+		q := &s.q[c]
+		b.tails[c] = key{Class(c), thisRun, q.next}
+		for _, e := range q.dirty.live() {
+			if e.state < gone && !e.onDisk {
+				b.tails[c] = e.key
+				b.tails[c].seq--
+				break
 			}
 		}
 	}
-	return putJSON(tx.Bucket(bucketState), keyState, b.state)
+}
+
+// watermarks finds, per class, the last key up to which everything is settled.
+func (s *Store) watermarks(queue *bolt.Bucket, b *batch) {
+	for c := range s.q[:Debug] {
+		w := b.tails[c]
+		if k, _ := queue.Cursor().Seek([]byte{byte(c)}); k != nil {
+			if first, _, ok := parseBlockKey(k, s.run); ok && first.class == Class(c) {
+				s.mu.Lock()
+				if blk := s.blocks[first]; blk != nil {
+					first.seq = blk.firstLive()
+				}
+				s.mu.Unlock()
+				first.seq--
+				if first.less(w) {
+					w = first
+				}
+			}
+		}
+		if w.run == thisRun {
+			w.run = s.run
+		}
+		s.marks[c] = w
+	}
+}
+
+// oldestStored is the stamp of the first record of a class that is on disk.
+func (s *Store) oldestStored(queue *bolt.Bucket, c Class) (st clock.Stamp) {
+	k, v := queue.Cursor().Seek([]byte{byte(c)})
+	if k == nil || k[0] != byte(c) {
+		return st
+	}
+	h, recs, err := s.packer.decodeBlock(k, v, s.run)
+	if err != nil {
+		return st
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	blk := s.blocks[h.key]
+	for i := range recs {
+		if !blk.settled(i) {
+			return recs[i].Stamp
+		}
+	}
+	return st
 }
 
 // Flush commits now whatever waits, and returns when it is on disk.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -21,6 +22,7 @@ type DeadLetter struct {
 type deadLetters struct {
 	fresh []*deadLetter // not on disk yet
 	disk  onDisk
+	ops   []*deadOp
 }
 
 type deadLetter struct {
@@ -56,6 +58,9 @@ func (s *Store) bury(e *entry, cause error) {
 	}
 	q.stats.Dead++
 	e.state = buried
+	if e.onDisk {
+		s.settleStored(e) // the mark and the dead letter are in the same commit
+	}
 	s.dead.fresh = append(s.dead.fresh, &deadLetter{e, DeadLetter{e.rec, clip(cause.Error(), causeMax), s.o.Clock.Now().Wall}})
 	if len(s.dead.fresh) > s.o.DeadMax {
 		s.unbury(s.dead.fresh[0])
@@ -72,7 +77,9 @@ func (s *Store) unbury(d *deadLetter) {
 	q.stats.Lost++
 	d.e.state = gone
 	d.e.resolve(ErrLost)
-	s.drop(d.e)
+	if !d.e.committing {
+		s.forget(d.e)
+	}
 	s.lose(lossOf(LostDeadLetters, &d.Record, d.e.size))
 }
 
@@ -82,24 +89,29 @@ func putDead(tx *bolt.Tx, d *deadLetter, run uint32) (size int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	v := appendString(make([]byte, 0, len(head)+d.e.size), string(head))
+	v := appendString(make([]byte, 4, len(head)+d.e.size), string(head))
 	v = appendRecord(v, &d.Record)
-	return int64(len(v) + recordOverhead), tx.Bucket(bucketDead).Put(d.e.key.bytes(run), v)
+	k := d.e.key.bytes(run)
+	return int64(len(v) + recordOverhead), tx.Bucket(bucketDead).Put(k, seal(tagDead, k, v))
 }
 
-func decodeDead(v []byte) (DeadLetter, error) {
-	d := decoder{b: v}
+func decodeDead(k, v []byte) (DeadLetter, error) {
+	b, err := unseal(tagDead, k, v)
+	if err != nil {
+		return DeadLetter{}, err
+	}
+	d := decoder{b: b}
 	head := d.take(d.uvarint())
 	if d.err != nil {
 		return DeadLetter{}, d.err
 	}
-	r, err := decodeRecord(d.b) // its checksum does not cover head: words for a person
+	r, err := decodeRecord(d.b)
 	if err != nil {
 		return DeadLetter{}, err
 	}
 	var h deadHead
 	if err := json.Unmarshal(head, &h); err != nil {
-		h.Cause = "not readable any more"
+		return DeadLetter{}, fmt.Errorf("dead letter: %w: %w", errDamaged, err)
 	}
 	return DeadLetter{r, h.Cause, h.At}, nil
 }
@@ -121,7 +133,7 @@ func (s *Store) trimDead(tx *bolt.Tx, b *batch) error {
 			continue
 		}
 		l := Loss{Reason: LostDeadLetters, Class: p.class, Epoch: s.epochOf(p), FirstSeq: p.seq, LastSeq: p.seq, Count: 1, Bytes: uint64(size)}
-		if d, err := decodeDead(v); err == nil {
+		if d, err := decodeDead(k, v); err == nil {
 			l = lossOf(LostDeadLetters, &d.Record, size)
 		}
 		b.lost.add(l)
@@ -150,8 +162,8 @@ func (s *Store) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
 	var out []DeadLetter
 	if s.disk != nil {
 		err := s.disk.view(func(tx *bolt.Tx) error {
-			return tx.Bucket(bucketDead).ForEach(func(_, v []byte) error {
-				if d, err := decodeDead(v); err == nil {
+			return tx.Bucket(bucketDead).ForEach(func(k, v []byte) error {
+				if d, err := decodeDead(k, v); err == nil {
 					out = append(out, d)
 				}
 				return nil

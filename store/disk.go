@@ -1,12 +1,11 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/bits"
 	"os"
-	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -22,19 +21,18 @@ const (
 	// maxFile bounds the mapping: a 32-bit process has no room for more, and bbolt
 	// grows a file beyond 2 GiB into one that can never be opened there again.
 	maxFile = 512 << 20 << (bits.UintSize / 64)
-
-	fileFormat = 1
 )
 
 var (
-	bucketState   = []byte("state")
-	bucketQueue   = []byte("queue")
+	bucketMeta    = []byte("meta")
+	bucketBlocks  = []byte("blocks")
 	bucketDead    = []byte("dead")
 	bucketLedger  = []byte("ledger")
 	bucketJournal = []byte("journal")
-	keyState      = []byte("state")
+	bucketBoots   = []byte("boots")
+	keyState      = []byte("meta")
 
-	buckets = [][]byte{bucketState, bucketQueue, bucketDead, bucketLedger, bucketJournal}
+	buckets = [][]byte{bucketMeta, bucketBlocks, bucketDead, bucketLedger, bucketJournal, bucketBoots}
 )
 
 // ErrLocked is why Run ends when another agent uses the same folder.
@@ -46,7 +44,8 @@ type disk struct {
 	db     *bolt.DB
 	file   *os.File
 	path   string
-	broken bool // a transaction ended in a panic: bbolt's locks are in no known state
+	wrote  int64 // by the last commit, pages in bytes
+	broken bool  // a transaction ended in a panic: bbolt's locks are in no known state
 }
 
 // inPlace tells when the file is no longer the one at its path: what is written
@@ -77,7 +76,7 @@ const maxLogical = maxFile * 6 / 10
 
 // openDisk opens an existing file, locked and walked first. held is the file when
 // it was locked earlier, or nil; openDisk closes it when it fails.
-func openDisk(path string, held *os.File, o Options) (d *disk, err error) {
+func openDisk(ctx context.Context, path string, held *os.File, o Options, tell func(Progress)) (d *disk, err error) {
 	if held == nil {
 		if held, err = lockFile(path, 0); err != nil {
 			return nil, err
@@ -85,7 +84,7 @@ func openDisk(path string, held *os.File, o Options) (d *disk, err error) {
 	}
 	info, err := held.Stat()
 	if err == nil {
-		err = preflight(held, info.Size())
+		err = preflight(ctx, held, info.Size(), tell)
 	}
 	if err != nil {
 		return nil, errors.Join(err, held.Close())
@@ -139,63 +138,12 @@ func openBolt(path string, f *os.File, o Options) (d *disk, err error) {
 		return d, err
 	}
 	d.db.AllocSize = 1 << 20
+	d.unload()
 	return d, nil
 }
 
 func isBoltDamage(err error) bool {
 	return errors.Is(err, berrors.ErrInvalid) || errors.Is(err, berrors.ErrVersionMismatch) || errors.Is(err, berrors.ErrChecksum)
-}
-
-// createDisk makes a fresh file under a temporary name and gives it its own when
-// it is whole, so that a power cut leaves the old name or a complete file.
-func createDisk(path string, o Options) (*disk, error) {
-	tmp := path + ".new"
-	f, err := lockFile(tmp, os.O_CREATE)
-	if errors.Is(err, errDamaged) {
-		if err = os.RemoveAll(tmp); err == nil {
-			f, err = lockFile(tmp, os.O_CREATE)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	if err := f.Truncate(0); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	d, err := openBolt(tmp, f, o)
-	if err != nil {
-		return nil, err
-	}
-	err = d.update(func(tx *bolt.Tx) error {
-		for _, b := range buckets {
-			if _, err := tx.CreateBucket(b); err != nil {
-				return err
-			}
-		}
-		return putJSON(tx.Bucket(bucketState), keyState, persisted{Format: fileFormat, Clean: true})
-	})
-	if err != nil {
-		d.abandon()
-		return nil, err
-	}
-	if runtime.GOOS == "windows" { // an open file cannot be renamed there
-		if err := d.close(); err != nil {
-			return nil, err
-		}
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		d.abandon()
-		return nil, err
-	}
-	if err := syncDir(filepath.Dir(path), !o.NoSync); err != nil {
-		d.abandon()
-		return nil, err
-	}
-	if runtime.GOOS == "windows" {
-		return openDisk(path, nil, o)
-	}
-	d.path = path
-	return d, nil
 }
 
 // update runs fn in a transaction and commits it.
@@ -211,6 +159,8 @@ func (d *disk) update(fn func(*bolt.Tx) error) error {
 		if err := tx.Commit(); err != nil {
 			return fmt.Errorf("%w: %w", errCommit, err)
 		}
+		st := tx.Stats()
+		d.wrote = st.GetPageAlloc() + filePage
 		return nil
 	})
 }
@@ -283,8 +233,8 @@ func (d *disk) abandon() {
 	_ = d.file.Close() // it is closed already when bbolt failed to open it
 }
 
-func putJSON(b *bolt.Bucket, k []byte, v any) error {
-	j, err := sealJSON(v)
+func putJSON(b *bolt.Bucket, tag byte, k []byte, v any) error {
+	j, err := sealJSON(tag, k, v)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"slices"
 
@@ -139,79 +140,78 @@ func (s *Store) read(ctx context.Context, c Class) error {
 	if q.moves != moves { // entries were put aside meanwhile, maybe behind last
 		last, end = q.cursor, false
 	}
-	for _, g := range got {
-		s.found(q, g)
+	for i := range got {
+		s.found(q, from, &got[i])
 	}
 	q.cursor = last
 	q.exhausted = end
 	return nil
 }
 
+// stored is a block that was read.
 type stored struct {
-	key key
-	rec Record
-	len int
-	err error
+	head blockHead
+	recs []Record
+	err  error
 }
 
-// readAfter reads records behind from that memory does not know of.
+// readAfter reads the blocks with records behind from, and the key behind which
+// the next call goes on.
 func (s *Store) readAfter(from key) (got []stored, last key, end bool, err error) {
 	last, end = from, true
 	err = s.disk.view(func(tx *bolt.Tx) error {
-		b := tx.Bucket(bucketQueue)
+		b := tx.Bucket(bucketBlocks)
 		if b == nil {
-			return damaged("no bucket %s", bucketQueue)
+			return damaged("no bucket %s", bucketBlocks)
 		}
-		cur, bytes := b.Cursor(), 0
-		at := from
-		at.seq++
-		for k, v := cur.Seek(at.bytes(s.run)); k != nil; k, v = cur.Next() {
-			p, ok := parseKey(k, s.run)
-			if !ok || p.class != from.class {
+		cur, size, n := b.Cursor(), 0, 0
+		for k, v := seekBlock(cur, from, s.run); k != nil; k, v = cur.Next() {
+			first, count, ok := parseBlockKey(k, s.run)
+			if !ok || first.class != from.class {
 				break
 			}
-			if len(got) == readRecords || bytes >= min(readBytes, s.o.MaxMemory/8) {
+			if n >= readRecords || size >= min(readBytes, s.o.MaxMemory/8) {
 				end = false
 				break
 			}
-			last = p
-			if s.knows(p) {
-				continue
+			h, recs, err := s.packer.decodeBlock(k, v, s.run)
+			if err != nil {
+				h = blockHead{key: first, n: count, last: first.seq + uint64(count) - 1, storedSize: len(v) + blockOverhead}
 			}
-			rec, err := decodeRecord(v)
-			got = append(got, stored{p, rec, len(v) + recordOverhead, err})
-			bytes += len(v)
+			last = key{h.class, h.run, h.last}
+			got = append(got, stored{h, recs, err})
+			size += max(h.rawLen, len(v))
+			n += count
 		}
 		return nil
 	})
 	return got, last, end, err
 }
 
-func (s *Store) knows(k key) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.known[k] != nil
-}
-
-// found takes one record read from disk into memory.
-func (s *Store) found(q *queue, g stored) {
-	if s.known[g.key] != nil {
-		return
+// seekBlock moves cur to the first block that has records behind from.
+func seekBlock(cur *bolt.Cursor, from key, run uint32) (k, v []byte) {
+	at := from
+	at.seq++
+	seek := at.bytes(run)
+	// Within a transaction that has deleted, leaves may be empty: Last never ends
+	// when all are, and Prev returns nil at each.
+	if k, _ := cur.First(); k == nil || bytes.Compare(k, seek) >= 0 {
+		return cur.Seek(seek)
 	}
-	e := &entry{key: g.key, rec: g.rec, size: g.len, at: s.now(), onDisk: true}
-	s.known[g.key] = e
-	if g.err != nil {
-		e.state = gone
-		q.stats.Queued--
-		q.stats.Lost++
-		q.stats.Bytes -= int64(g.len)
-		s.settled = append(s.settled, e)
-		s.lose(Loss{Reason: LostDamaged, Class: g.key.class, Epoch: s.epochOf(g.key), FirstSeq: g.key.seq, LastSeq: g.key.seq, Count: 1, Bytes: uint64(g.len)})
-		return
+	cur.Seek(seek)
+	for k == nil {
+		k, v = cur.Prev()
 	}
-	e.mem = e.size
-	s.memBytes += e.mem
-	q.put(e)
+	if first, n, ok := parseBlockKey(k, run); ok && first.class == from.class && first.run == from.run {
+		last := first.seq + uint64(n) - 1
+		if h, err := parseBlock(k, v, run); err == nil {
+			last = h.last
+		}
+		if last >= at.seq {
+			return k, v
+		}
+	}
+	return cur.Seek(seek)
 }
 
 // epochOf is the epoch of a record of which only the key can be read.

@@ -1,86 +1,156 @@
 package store
 
 import (
-	"errors"
-	"maps"
 	"slices"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
-	berrors "go.etcd.io/bbolt/errors"
 )
 
 // makeRoom evicts what the limit of the disk leaves no room for: the oldest of the
-// least urgent class first, on disk before those about to be put. Records that are
-// leased stay: they may be delivered already.
+// least urgent class first, on disk before those about to be put. Blocks of which
+// a record is leased stay: it may be delivered already.
 func (s *Store) makeRoom(tx *bolt.Tx, b *batch) error {
-	need := b.state.DeadLetters.Bytes - b.limit
-	for c := range b.state.Classes {
-		need += b.state.Classes[c].Bytes
+	var fresh [Classes]int64
+	for i := range b.blocks {
+		fresh[b.blocks[i].head.class] += int64(b.blocks[i].head.storedSize)
 	}
+	blocks := tx.Bucket(bucketBlocks)
+	if err := s.evictAged(blocks, b); err != nil {
+		return err
+	}
+	size := func(c Class) int64 { return b.state.Classes[c].Bytes + fresh[c] }
+	urgent := b.state.DeadLetters.Bytes + size(Alarm) + size(Result)
+	need := size(Telemetry) + max(urgent, min(s.o.Reserve, b.limit/4)) - b.limit
 	for c := int(Telemetry); c >= int(Alarm) && need > 0; c-- {
-		freed, err := s.evictStored(tx, b, Class(c), need)
+		freed, err := s.overflow(blocks, b, Class(c), need)
 		if err != nil {
 			return err
 		}
 		if need -= freed; need > 0 {
-			need -= s.evictPuts(b, Class(c), need)
+			freed := s.evictPuts(b, Class(c), need)
+			fresh[c] -= freed
+			need -= freed
+		}
+		if c == int(Telemetry) && need > 0 {
+			need = min(need, urgent-b.limit)
 		}
 	}
 	for c := range b.state.Classes {
-		pc := &b.state.Classes[c]
-		pc.Count -= min(b.evicted[c].Count, pc.Count)
-		pc.Bytes = max(pc.Bytes-b.evicted[c].Bytes, 0)
-		pc.Lost += b.evicted[c].Count + b.undead[c]
+		pc, ev := &b.state.Classes[c], &b.evicted[c]
+		pc.less(ev.Count, int(ev.Raw))
+		pc.Bytes += fresh[c]
+		pc.Lost += ev.Count + b.undead[c]
 		pc.Dead -= b.undead[c]
 	}
 	return nil
 }
 
-func (s *Store) evictStored(tx *bolt.Tx, b *batch, class Class, need int64) (freed int64, err error) {
-	bucket := tx.Bucket(bucketQueue)
+// overflow frees need bytes of a class, or as many as it can.
+func (s *Store) overflow(bucket *bolt.Bucket, b *batch, class Class, need int64) (freed int64, err error) {
+	if s.o.Overflow[class] == ThinOut {
+		if freed, err = s.thin(bucket, b, class, need); err != nil || freed >= need {
+			return freed, err
+		}
+	}
+	more, err := s.evictStored(bucket, b, class, LostQueueFull, func(freed int64, _ []Record) bool { return freed < need })
+	return freed + more, err
+}
+
+// evictAged loses telemetry that is too old.
+func (s *Store) evictAged(bucket *bolt.Bucket, b *batch) error {
+	if s.o.MaxAge <= 0 {
+		return nil
+	}
+	_, err := s.evictStored(bucket, b, Telemetry, LostTooOld, func(_ int64, recs []Record) bool {
+		return len(recs) > 0 && s.boots.age(recs[len(recs)-1].Stamp, b.now) > s.o.MaxAge
+	})
+	return err
+}
+
+// evictStored evicts blocks, the oldest first, while go on says so of what was
+// freed and of the next one's records.
+func (s *Store) evictStored(bucket *bolt.Bucket, b *batch, class Class, reason string, goOn func(int64, []Record) bool) (freed int64, err error) {
 	var drop [][]byte
 	cur := bucket.Cursor()
-	for k, v := cur.Seek([]byte{byte(class)}); k != nil && freed < need; k, v = cur.Next() {
-		p, ok := parseKey(k, s.run)
-		if !ok || p.class != class {
+	for k, v := cur.Seek([]byte{byte(class)}); k != nil; k, v = cur.Next() {
+		first, n, ok := parseBlockKey(k, s.run)
+		if !ok || first.class != class {
 			break
 		}
-		if !s.claim(b, p) {
+		h, recs, err := s.packer.decodeBlock(k, v, s.run)
+		if err != nil {
+			h = blockHead{key: first, n: n, last: first.seq + uint64(n) - 1}
+		}
+		if err == nil && h.txn == s.writing {
+			continue // its shape is not booked yet
+		}
+		if !goOn(freed, recs) {
+			break
+		}
+		if !s.claim(b, &h, recs, reason) {
 			continue
 		}
-		size := len(v) + recordOverhead
-		freed += int64(size)
+		freed += int64(len(v) + blockOverhead)
 		drop = append(drop, slices.Clone(k))
-		b.evicted[class].add(1, size)
-		if r, err := decodeRecord(v); err == nil {
-			b.lost.add(lossOf(LostQueueFull, &r, size))
-		} else {
-			b.lost.add(Loss{Reason: LostQueueFull, Class: class, Epoch: s.epochOf(p), FirstSeq: p.seq, LastSeq: p.seq, Count: 1, Bytes: uint64(size)})
-		}
 	}
 	for _, k := range drop {
 		if err := bucket.Delete(k); err != nil {
 			return freed, err
 		}
 	}
+	b.state.Classes[class].Bytes -= freed
 	return freed, nil
 }
 
-// claim takes a stored record away from Next, unless it is leased or settled. The
-// outstanding ledger record stays: another would have to tell of its loss.
-func (s *Store) claim(b *batch, k key) bool {
+// claim takes what is left of a stored block away from Next, unless a record of it
+// is leased. The outstanding ledger record stays: another would have to tell of
+// its loss. recs is empty when the block is damaged.
+func (s *Store) claim(b *batch, h *blockHead, recs []Record, reason string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.led.tells(k) {
+	blk := s.blockAt(h)
+	if blk != nil && (blk.left == 0 || len(recs) == 0 && blk.refs > 0) {
 		return false
 	}
-	if e := s.known[k]; e != nil {
-		if e.state != free {
+	var victims []*entry
+	var lost tally
+	var sum onDisk
+	for i := range recs {
+		if blk.settled(i) {
+			continue
+		}
+		k := key{h.class, h.run, recs[i].Seq}
+		e := s.known[k]
+		if s.led.tells(k) || e != nil && e.state != free {
 			return false
 		}
+		if e != nil {
+			victims = append(victims, e)
+		}
+		size := recordLen(&recs[i]) + recordOverhead
+		sum.more(1, size)
+		lost.add(lossOf(reason, &recs[i], size))
+	}
+	if len(recs) == 0 {
+		sum.Count = uint64(h.n)
+		if blk != nil {
+			sum.Count = uint64(blk.left)
+		}
+		q := &s.q[h.class] // the count of a damaged key may be anything
+		sum.Count = min(sum.Count, q.disk.Count-min(q.held+b.evicted[h.class].Count, q.disk.Count))
+		lost.add(Loss{Reason: reason, Class: h.class, Epoch: s.epochOf(h.key), FirstSeq: h.seq, LastSeq: h.last, Count: sum.Count})
+	}
+	for _, e := range victims {
 		s.claimed(b, e)
 	}
+	for _, l := range lost {
+		b.lost.add(l)
+	}
+	if blk != nil {
+		b.removed = append(b.removed, blk)
+	}
+	b.evicted[h.class].Count += sum.Count
+	b.evicted[h.class].Raw += sum.Raw
 	return true
 }
 
@@ -90,146 +160,27 @@ func (s *Store) claimed(b *batch, e *entry) {
 	b.victims = append(b.victims, e)
 }
 
+// evictPuts takes blocks back that were about to be put.
 func (s *Store) evictPuts(b *batch, class Class, need int64) (freed int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b.puts = slices.DeleteFunc(b.puts, func(e *entry) bool {
-		if freed >= need || e.class != class || e.state != free || s.led.tells(e.key) {
+	b.blocks = slices.DeleteFunc(b.blocks, func(r ready) bool {
+		if freed >= need || r.head.class != class || !s.evictable(r.entries) {
 			return false
 		}
-		s.claimed(b, e)
-		e.committing = false
-		freed += int64(e.size)
-		b.evicted[class].add(1, e.size)
-		b.unput[class].add(1, e.size)
-		b.lost.add(lossOf(LostQueueFull, &e.rec, e.size))
+		freed += int64(r.head.storedSize)
+		for _, e := range r.entries {
+			s.claimed(b, e)
+			e.committing = false
+			b.evicted[class].more(1, e.size)
+			b.unput[class].more(1, e.size)
+			b.lost.add(lossOf(LostQueueFull, &e.rec, e.size))
+		}
 		return true
 	})
 	return freed
 }
 
-// writeLedger writes the entries that changed, and those that this transaction's
-// losses change.
-func (s *Store) writeLedger(tx *bolt.Tx, b *batch) error {
-	bucket := tx.Bucket(bucketLedger)
-	s.mu.Lock()
-	b.state.Reasons = maps.Clone(b.state.Reasons)
-	for _, l := range b.lost {
-		p := s.led.plan(l)
-		p.Loss.join(l)
-		b.plans = append(b.plans, p)
-		b.state.Reasons[l.Reason] += l.Count
-	}
-	b.state.Ledger = s.led.next
-	s.mu.Unlock()
-	for i := range b.ledger {
-		if err := putJSON(bucket, numberKey(b.ledger[i].ID), &b.ledger[i]); err != nil {
-			return err
-		}
-	}
-	for _, p := range b.plans {
-		if err := putJSON(bucket, numberKey(p.ID), p); err != nil {
-			return err
-		}
-	}
-	var errs []error
-	for _, id := range b.forget {
-		errs = append(errs, bucket.Delete(numberKey(id)))
-	}
-	return errors.Join(errs...)
+func (s *Store) evictable(entries []*entry) bool {
+	return !slices.ContainsFunc(entries, func(e *entry) bool { return e.state != free || s.led.tells(e.key) })
 }
-
-// bookEvicted takes up what the transaction evicted.
-func (s *Store) bookEvicted(b *batch) {
-	for c := range s.q {
-		q, ev, un := &s.q[c], b.evicted[c], b.unput[c]
-		q.stats.Queued -= ev.Count
-		q.stats.Lost += ev.Count + b.undead[c]
-		q.stats.Dead -= b.undead[c]
-		q.stats.Bytes -= ev.Bytes
-		q.disk.Count -= min(ev.Count-un.Count, q.disk.Count)
-		q.disk.Bytes = max(q.disk.Bytes-(ev.Bytes-un.Bytes), 0)
-	}
-	for _, e := range b.victims {
-		e.state = gone
-		s.clean(e)
-		e.resolve(ErrLost)
-		s.forget(e)
-	}
-	for i, l := range b.lost {
-		s.led.apply(b.plans[i].ID, l)
-		s.byReason[l.Reason] += l.Count
-		for _, e := range s.led.entries {
-			if e.ID == b.plans[i].ID && e.Loss == b.plans[i].Loss && !e.Reported {
-				e.dirty = false // written as it is
-			}
-		}
-	}
-	if len(b.lost) > 0 {
-		s.report()
-	}
-}
-
-// giveBack undoes the claims of a transaction that failed.
-func (s *Store) giveBack(b *batch) {
-	for _, e := range b.victims {
-		q := &s.q[e.class]
-		if e.onDisk {
-			s.forget(e)
-			q.unread(e.key)
-			continue
-		}
-		again := *e
-		again.state = free
-		e.state, e.receipt, e.counted = gone, nil, false // its place in the lists may be gone
-		s.known[again.key] = &again
-		q.tidy()
-		q.dirty.insert(&again)
-		q.put(&again)
-	}
-}
-
-// limit is how many bytes may lie on disk, by the options or by what the disk was
-// found to hold.
-func (s *Store) limit() int64 {
-	if s.tight > 0 && s.now() < s.tightEnd {
-		return s.tight
-	}
-	s.tight = 0
-	return s.o.MaxBytes
-}
-
-// tighten lowers the limit after the file could not grow: at once when it is at
-// its own limit; when the disk is full, not before memory is half full too.
-func (s *Store) tighten(err error) {
-	own := errors.Is(err, berrors.ErrMaxSizeReached)
-	if !own && s.memBytes < s.o.MaxMemory/2 {
-		return
-	}
-	s.tight = min(s.limit(), s.onDiskBytes()) * 7 / 8
-	s.tightEnd = s.now() + tightFor
-	if own && s.retries < ownRetries {
-		s.retryAt = 0
-	}
-}
-
-// trims says that records must be evicted in a commit of their own before size
-// bytes are put: pages that a transaction frees are for the next one only, and the
-// file cannot grow.
-func (s *Store) trims(size int) bool {
-	return s.tight > 0 && !s.trimmed && s.onDiskBytes()+int64(size) > s.tight
-}
-
-func (s *Store) onDiskBytes() int64 {
-	total := s.dead.disk.Bytes
-	for c := range s.q {
-		total += s.q[c].disk.Bytes
-	}
-	return total
-}
-
-// ownRetries is how often the limit is lowered without a pause.
-const ownRetries = 20
-
-// tightFor is how long a lowered limit holds before the file may try to grow again.
-const tightFor = 10 * time.Minute

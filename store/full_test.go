@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -55,7 +54,6 @@ func testDiskFull(t *testing.T, dir string) {
 	s := storetest.Open(t, o)
 	storetest.Ready(t, s)
 	limit(bound)
-	body := strings.Repeat("x", 900)
 	if err := storetest.Append(t, s, storetest.Rec(store.Alarm, "first")).Durable(bg); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +63,7 @@ func testDiskFull(t *testing.T, dir string) {
 		if time.Now().After(deadline) {
 			t.Fatalf("nothing was evicted: %+v", s.Stats())
 		}
-		if _, err := s.Append(bg, storetest.Rec(store.Telemetry, fmt.Sprint(n, body))); err != nil {
+		if _, err := s.Append(bg, storetest.Rec(store.Telemetry, storetest.Noise(900))); err != nil {
 			t.Fatal(err)
 		}
 		if n%10 == 0 && !failed {

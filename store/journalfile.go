@@ -181,7 +181,7 @@ func writeJournal(tx *bolt.Tx, b *batch) error {
 	bucket := tx.Bucket(bucketJournal)
 	var errs []error
 	for i := range b.jputs {
-		errs = append(errs, putJSON(bucket, numberKey(b.jputs[i].ID), &b.jputs[i]))
+		errs = append(errs, putJSON(bucket, tagJournal, numberKey(b.jputs[i].ID), &b.jputs[i]))
 	}
 	for _, id := range b.jdels {
 		errs = append(errs, bucket.Delete(numberKey(id)))

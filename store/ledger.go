@@ -20,6 +20,9 @@ const (
 	LostStopped     = "stopped"           // in memory only when the agent stopped
 	LostDeadLetters = "dead-letters-full" // the oldest dead letter made room
 	LostRejected    = "rejected"          // a debug record the hub refused: it makes no dead letter
+	LostThinned     = "thinned"           // thinned out to make room on disk
+	LostTooOld      = "too-old"           // older than MaxAge
+	LostDropped     = "dropped"           // a dead letter that was dropped by hand
 	LostNotKept     = "not-kept"          // a result whose command could not be finished on disk
 )
 

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"testing"
 )
@@ -20,13 +19,12 @@ func TestFileAtItsLimit(t *testing.T) {
 	s.disk.db.MaxSize = 1 << 20
 	s.disk.db.AllocSize = 64 << 10
 	<-s.io
-	body := bytes.Repeat([]byte("x"), 1000)
 	for i := range 5000 {
 		c := Telemetry
 		if i%100 == 0 {
 			c = Alarm
 		}
-		if _, err := s.Append(ctx, Record{ID: ID{Class: c}, Body: body}); err != nil {
+		if _, err := s.Append(ctx, Record{ID: ID{Class: c}, Body: noise(1000)}); err != nil {
 			t.Fatal(err)
 		}
 		if i%20 == 0 {

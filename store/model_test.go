@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,6 +44,7 @@ func TestModel(t *testing.T) {
 			} else {
 				m.o.MaxMemory, m.o.MaxBytes, m.o.DeadMax = 20_000+m.rnd.IntN(50_000), int64(10_000+m.rnd.IntN(100_000)), 1+m.rnd.IntN(20)
 			}
+			m.o.Overflow[store.Telemetry] = store.Overflow(m.rnd.IntN(2)) // DropOldest or ThinOut
 			m.start()
 			for range 300 {
 				m.step()
@@ -77,6 +77,10 @@ func (m *model) step() {
 		m.settle()
 	case p < 93:
 		storetest.Flush(m.t, m.s)
+	case p < 94:
+		m.dead()
+	case p < 95:
+		m.export()
 	case p < 98:
 		time.Sleep(time.Duration(m.rnd.IntN(8000)) * time.Millisecond)
 	case p < 99:
@@ -93,7 +97,7 @@ func (m *model) append() {
 	for range 1 + m.rnd.IntN(5) {
 		m.n++
 		c := [...]store.Class{store.Telemetry, store.Telemetry, store.Telemetry, store.Result, store.Alarm, store.Debug}[m.rnd.IntN(6)]
-		recs = append(recs, storetest.Rec(c, fmt.Sprint(m.n, strings.Repeat(".", m.rnd.IntN(600)))))
+		recs = append(recs, storetest.Rec(c, fmt.Sprint(m.n, storetest.Noise(m.rnd.IntN(600)))))
 	}
 	tk, err := m.s.Append(bg, recs...)
 	if errors.Is(err, store.ErrRefused) && !m.exact {
@@ -189,6 +193,55 @@ func (m *model) settle() {
 		}
 		delete(m.open, l)
 		m.leases = slices.Delete(m.leases, i, i+1)
+	}
+}
+
+// dead puts dead letters back, or drops them.
+func (m *model) dead() {
+	all, err := m.s.DeadLetters(bg)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var ids []store.ID
+	for _, d := range all {
+		if m.rnd.IntN(2) == 0 {
+			ids = append(ids, d.Record.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return
+	}
+	op := m.s.RetryDead
+	if m.rnd.IntN(3) == 0 {
+		op = m.s.DropDead
+	}
+	retry := m.s.Stats().LostByReason[store.LostDropped]
+	n, err := op(bg, ids...)
+	if err != nil || m.exact && n != len(ids) {
+		m.t.Errorf("%d of %d dead letters, %v", n, len(ids), err)
+	}
+	if retry != m.s.Stats().LostByReason[store.LostDropped] {
+		return
+	}
+	for _, id := range ids {
+		m.state[id] = "queued"
+		m.requeue(id)
+	}
+}
+
+// export compares what is queued and leased with what Export tells.
+func (m *model) export() {
+	got := map[store.ID]bool{}
+	for _, r := range storetest.Exported(m.t, m.s) {
+		if st := m.state[r.ID]; r.Kind != store.KindLedger && st != "queued" && st != "leased" || got[r.ID] {
+			m.t.Errorf("record %s is exported, it was %q", r.ID, st)
+		}
+		got[r.ID] = true
+	}
+	for id, st := range m.state {
+		if m.exact && (st == "queued" || st == "leased") && !got[id] {
+			m.t.Errorf("record %s is %s and not exported", id, st)
+		}
 	}
 }
 

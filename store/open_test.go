@@ -373,7 +373,7 @@ func TestUncleanStops(t *testing.T) {
 	s := store.New(o)
 	stop := storetest.Start(t, s)
 	l, err := s.Losses(bg)
-	if err != nil || len(l) != 1 || l[0].Reason != store.LostUncleanStop || l[0].Class != store.Telemetry || l[0].Count != 0 || l[0].Within != 5*time.Second || l[0].Epoch != 1 {
+	if err != nil || len(l) != 1 || l[0].Reason != store.LostUncleanStop || l[0].Class != store.Telemetry || l[0].Count != 0 || l[0].Within != 30*time.Second || l[0].Epoch != 1 {
 		t.Errorf("after a kill: %+v, %v", l, err)
 	}
 	stop()

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
@@ -34,22 +35,50 @@ type boltMeta struct {
 
 // preflight tells whether bbolt can be trusted with the file: its newest valid
 // meta page, and either its freelist page or, without one, every page in use.
-func preflight(f io.ReaderAt, size int64) error {
-	m, err := newestMeta(f, size)
+func preflight(ctx context.Context, f io.ReaderAt, size int64, tell func(Progress)) error {
+	w, err := newWalker(ctx, f, size)
 	if err != nil {
 		return err
 	}
-	if size > maxFile {
-		return damaged("file of %d bytes is larger than this machine can map", size)
-	}
-	if int64(m.pgid) > size/int64(m.pageSize) {
-		return damaged("file ends at byte %d, before page %d", size, m.pgid)
-	}
-	w := &walker{f: f, meta: m, seen: make([]uint64, m.pgid/64+1)}
-	if m.freelist != noFreelist {
+	if w.meta.freelist != noFreelist {
 		return w.freelist()
 	}
-	return w.tree(m.root)
+	w.tell = tell
+	w.preread()
+	return w.tree(w.meta.root)
+}
+
+func newWalker(ctx context.Context, f io.ReaderAt, size int64) (*walker, error) {
+	m, err := newestMeta(f, size)
+	if err != nil {
+		return nil, err
+	}
+	if size > maxFile {
+		return nil, damaged("file of %d bytes is larger than this machine can map", size)
+	}
+	if int64(m.pgid) > size/int64(m.pageSize) {
+		return nil, damaged("file ends at byte %d, before page %d", size, m.pgid)
+	}
+	return &walker{ctx: ctx, f: f, meta: m, seen: make([]uint64, m.pgid/64+1), tell: func(Progress) {}}, nil
+}
+
+// prereadMax is how large a file is read ahead: beyond it the pages would push
+// others out of a small machine's memory.
+const prereadMax = 256 << 20
+
+// preread brings the file into the kernel's memory in its order: the walk, and
+// bbolt's after it, go from page to page, and a card serves those one at a time.
+func (w *walker) preread() {
+	end := int64(w.meta.pgid) * filePage
+	if end > prereadMax {
+		return
+	}
+	b := make([]byte, 256<<10)
+	for at := int64(0); at < end && w.ctx.Err() == nil; at += int64(len(b)) {
+		if _, err := w.f.ReadAt(b, at); err != nil {
+			return // the walk meets it where it matters
+		}
+	}
 }
 
 func damaged(format string, args ...any) error {
@@ -91,13 +120,22 @@ func parseMeta(b []byte) (boltMeta, bool) {
 }
 
 type walker struct {
+	ctx  context.Context
 	f    io.ReaderAt
 	meta boltMeta
 	seen []uint64 // one bit per page
+	n    int64
+	tell func(Progress)
 }
 
 // page reads page id with its overflow pages, and sees that no page is used twice.
 func (w *walker) page(id uint64) ([]byte, error) {
+	if w.n++; w.n%256 == 0 {
+		if err := w.ctx.Err(); err != nil {
+			return nil, err
+		}
+		w.tell(Progress{"checking the file", w.n * filePage, int64(w.meta.pgid) * filePage})
+	}
 	if id < 2 || id >= w.meta.pgid {
 		return nil, damaged("page %d lies outside the %d pages in use", id, w.meta.pgid)
 	}

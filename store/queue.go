@@ -36,8 +36,9 @@ type entry struct {
 	state      state
 	place      place
 	onDisk     bool
-	committing bool // in the transaction under way
-	counted    bool // in Store.dirtyLen
+	blk        *block // where it is on disk
+	committing bool   // in the transaction under way
+	counted    bool   // in Store.dirtyLen
 	receipt    *receipt
 }
 
@@ -100,6 +101,8 @@ func (l *list) popBack() *entry {
 	return e
 }
 
+func (l *list) last() *entry { return l.items[len(l.items)-1] }
+
 func (l *list) live() []*entry { return l.items[l.head:] }
 
 func (l *list) insert(e *entry) {
@@ -126,11 +129,12 @@ func (l *list) insert(e *entry) {
 type queue struct {
 	next      uint64 // sequence of the next record
 	mem, back list
-	dirty     list // not on disk, in order of append
-	cursor    key  // the last key read from disk
-	moves     int  // counts calls of unread
-	exhausted bool // nothing on disk only is left
-	cached    int  // bytes of mem that are on disk
+	dirty     list   // not on disk, in order of append
+	cursor    key    // the last key read from disk
+	moves     int    // counts calls of unread
+	exhausted bool   // nothing on disk only is left
+	held      uint64 // records in memory that are on disk
+	cached    int    // bytes of mem that are on disk
 	backBytes int
 
 	stats  ClassStats
@@ -138,10 +142,21 @@ type queue struct {
 	oldest clock.Stamp // of the first record on disk
 }
 
-// onDisk counts what lies in the file, settled records not yet deleted included.
+// onDisk counts what lies in the file.
 type onDisk struct {
-	Count uint64 `json:"count"`
-	Bytes int64  `json:"bytes"`
+	Count uint64 // records not settled
+	Raw   int64  // of these, before packing
+	Bytes int64  // of the blocks, those included of which nothing is left
+}
+
+func (d *onDisk) more(n uint64, raw int) {
+	d.Count += n
+	d.Raw += int64(raw)
+}
+
+func (d *onDisk) less(n uint64, raw int) {
+	d.Count -= min(n, d.Count)
+	d.Raw = max(d.Raw-int64(raw), 0)
 }
 
 // unread says that k is on disk only from now on.

@@ -118,18 +118,21 @@ func (s *Store) commitLoop(ctx context.Context, held *os.File) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var attempt chan opened
+	patient, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
 	for {
 		if s.disk == nil && attempt == nil && s.mayOpen() {
 			attempt = make(chan opened, 1)
-			go func(held *os.File, out chan<- opened) { out <- s.openFile(held) }(held, attempt)
+			go func(held *os.File, out chan<- opened) { out <- s.openFile(patient, held) }(held, attempt)
 			held = nil
 		}
 		select {
 		case <-ctx.Done():
-			if attempt != nil {
-				return s.adopt(<-attempt)
+			if attempt == nil {
+				return nil
 			}
-			return nil
+			defer time.AfterFunc(openGrace, giveUp).Stop()
+			return s.adopt(<-attempt)
 		case <-s.kick:
 		case <-timer.C:
 		case o := <-attempt:
@@ -139,6 +142,7 @@ func (s *Store) commitLoop(ctx context.Context, held *os.File) error {
 			}
 		}
 		s.commitDue()
+		s.shrinkFile()
 		s.arm(timer, attempt != nil)
 	}
 }
@@ -148,6 +152,9 @@ func (s *Store) arm(timer *time.Timer, opening bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at, ok := s.due()
+	if t, shrink := s.shrinkDue(); shrink && (!ok || t < at) {
+		at, ok = t, true
+	}
 	if s.disk == nil {
 		at, ok = s.retryAt, !opening
 	}
@@ -195,6 +202,10 @@ func (s *Store) mayOpen() bool {
 	return s.now() >= s.retryAt
 }
 
+// openGrace is how long opening may go on when Run is to end: what was appended
+// meanwhile is in memory only.
+const openGrace = 3 * time.Second
+
 const (
 	retryMin = time.Second
 	retryMax = time.Minute
@@ -206,14 +217,14 @@ func (s *Store) troubled(err error) {
 	wait := min(retryMin<<min(s.retries, 10), retryMax)
 	s.retryAt = s.now() + retryMin/10 + rand.N(wait)
 	s.retries++
-	if isFull(err) {
+	if isFull(err) && s.disk != nil {
 		s.tighten(err)
 		return
 	}
 	s.open, s.failed = false, true
 	s.opening = "reopening after: " + err.Error()
-	if errors.Is(err, errDamaged) {
-		s.aside = err
+	if errors.Is(err, errDamaged) || errors.Is(err, errCommit) { // after a failed sync nothing that was read back is proof
+		s.aside, s.failed = err, false // who waits goes on with the fresh file
 		s.retryAt = s.now()
 	}
 	if s.disk != nil {
@@ -229,6 +240,8 @@ func (s *Store) answer(err error) {
 		w <- err
 	}
 	s.waiting = nil
+	endOps(s.dead.ops, err)
+	s.dead.ops = nil
 	waiting := s.jr.waiting
 	s.jr.waiting = nil
 	for _, r := range waiting {

@@ -69,9 +69,8 @@ func (s *Store) drop(e *entry) {
 	case e.committing:
 		s.unload(e)
 	case e.onDisk:
-		s.unload(e)
-		s.settled = append(s.settled, e)
-		s.markLazy()
+		s.settleStored(e)
+		s.forget(e)
 	default:
 		s.forget(e)
 		s.q[e.class].tidy()

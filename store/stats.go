@@ -27,6 +27,21 @@ type Stats struct {
 	Commits     uint64        // transactions since Run
 	Syncs       uint64        // file syncs of these
 	LastError   string        // of the disk; empty when the last commit went well
+
+	AtRiskByClass [Classes]time.Duration // age of the oldest record of each class that a power cut would lose now
+	CommitEvery   time.Duration          // as stretched now
+	Stretched     string                 // why it is longer than asked for, or empty
+	WrittenToday  int64                  // estimate of what the disk was made to write in the last 24 h, bytes
+	WriteBudget   int64                  // of which so much is wanted at most, bytes
+	StoredBytes   int64                  // blocks and dead letters on disk, what MaxBytes bounds
+	FreeBytes     int64                  // free on the file system of Dir; 0 = unknown
+	Salvage       Progress               // of reading what a damaged file still holds
+}
+
+// Progress tells how far a long work has come.
+type Progress struct {
+	Phase       string // empty when there is none
+	Done, Total int64  // bytes
 }
 
 // ClassStats counts the records of one class since the file was made. At every
@@ -34,7 +49,7 @@ type Stats struct {
 // Produced is the sum of what is known of the others.
 type ClassStats struct {
 	Produced, Delivered, Queued, Dead, Lost uint64
-	Bytes                                   int64 // of the queued records, as stored
+	Bytes                                   int64 // of the queued records, before they are packed
 }
 
 // Stats returns the state of the store. It never waits for the disk.
@@ -47,13 +62,24 @@ func (s *Store) Stats() Stats {
 		LostByReason: maps.Clone(s.byReason), Refused: s.refused,
 		MemoryBytes: uint64(max(s.memBytes, 0)), DiskBytes: uint64(s.inFile),
 		Commits: s.commits, Syncs: s.syncs, LastError: s.lastError,
+		Salvage: s.salvage, FreeBytes: max(s.free, 0),
 	}
+	st.StoredBytes = s.dead.disk.Bytes
+	st.CommitEvery, st.Stretched = s.commitEvery()
+	st.WrittenToday, st.WriteBudget = s.wear.today(s.now()), s.o.DailyWrites
 	now, clk := s.now(), s.o.Clock.Now()
 	for c := range s.q {
 		q := &s.q[c]
 		st.PerClass[c] = q.stats
+		if p := &st.PerClass[c]; p.Queued == 0 {
+			p.Bytes = 0
+		} else {
+			p.Bytes = max(p.Bytes, 1) // a damaged block hides how large its records were
+		}
+		st.StoredBytes += q.disk.Bytes
 		q.tidy()
 		if e := q.dirty.front(); e != nil {
+			st.AtRiskByClass[c] = now - e.at
 			st.AtRisk = max(st.AtRisk, now-e.at)
 			st.OldestAge = max(st.OldestAge, age(e.rec.Stamp, clk))
 		}

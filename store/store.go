@@ -18,6 +18,13 @@ type Store struct {
 	io      chan struct{} // held by the one who uses the file; taken before mu, never after
 	disk    *disk         // under io
 	run     uint32        // number of this process in the file, under io
+	packer  compressor    // under io
+	raw     []byte        // of a block being packed, under io
+	target  int           // bytes of records that fit a block when packed, under io
+	writing uint64        // number of the transaction under way, under io
+	thinned [Classes]key  // how far each class was thinned, under io
+	tick    int           // counts the records that thinning saw, under io
+	marks   [Classes]key  // the watermarks of the transaction under way, under io
 
 	mu        sync.Mutex
 	ident     identity
@@ -31,31 +38,40 @@ type Store struct {
 	doubt     error         // what a reader met; the committer closes the file and opens it again
 	changed   chan struct{} // closed and replaced whenever a waiter may go on
 
-	q        [Classes]queue
-	known    map[key]*entry // every record in memory, and those settled but still on disk
-	memBytes int
-	dirtyLen int // bytes of dirty, settled ones left out
-	settled  []*entry
-	dead     deadLetters
-	led      ledger
-	jr       journalState
-	byReason map[string]uint64
-	refused  uint64
-	lazyAt   time.Duration // when the oldest change was made that waits for a commit; -1 = none
-	retryAt  time.Duration // no commit on its own account before this
-	retries  int
-	armed    time.Duration // when the committer looks again; -1 = when it is woken
-	force    bool          // the next commit writes even when nothing is queued
-	limbo    *batch        // its commit failed; whether it is on disk shows when the file is open again
-	txn      uint64        // of the last commit
-	aside    error         // why the file is to be set aside before the next attempt
-	tight    int64         // bytes on disk that the disk was found to hold; 0 = Options.MaxBytes
-	tightEnd time.Duration
-	trimmed  bool         // the last commit made room
-	waiting  []chan error // callers of Flush
-	inFile   int64
-	commits  uint64
-	syncs    uint64
+	q         [Classes]queue
+	known     map[key]*entry // every record in memory
+	blocks    map[key]*block // by the key of the first record
+	memBytes  int
+	dirtyLen  int      // bytes of dirty, settled ones left out
+	emptied   []*block // on disk, and nothing is left of them
+	unsaved   int      // settled records that the file does not know of
+	dead      deadLetters
+	led       ledger
+	jr        journalState
+	boots     *BootTable
+	byReason  map[string]uint64
+	refused   uint64
+	lazyAt    time.Duration // when the oldest change was made that waits for a commit; -1 = none
+	emptyAt   time.Duration // since when nothing is on disk; -1 = something is
+	shrinkNot time.Duration // the file is not made anew before
+	retryAt   time.Duration // no commit on its own account before this
+	retries   int
+	armed     time.Duration // when the committer looks again; -1 = when it is woken
+	force     bool          // the next commit writes even when nothing is queued
+	limbo     *batch        // its commit failed; whether it is on disk shows when the file is open again
+	txn       uint64        // of the last commit
+	aside     error         // why the file is to be set aside before the next attempt
+	tight     int64         // bytes on disk that the disk was found to hold; 0 = Options.MaxBytes
+	tightEnd  time.Duration
+	trimmed   bool         // the last commit made room
+	waiting   []chan error // callers of Flush
+	salvage   Progress
+	wear      wear
+	inFile    int64
+	free      int64 // on the file system; -1 = unknown
+	auto      bool  // MaxBytes follows from what is free
+	commits   uint64
+	syncs     uint64
 }
 
 // New returns a store that does nothing yet: Run it.
@@ -69,14 +85,21 @@ func New(o Options) *Store {
 		io:       make(chan struct{}, 1),
 		changed:  make(chan struct{}),
 		known:    make(map[key]*entry),
+		blocks:   make(map[key]*block),
+		target:   blockRaw,
 		byReason: make(map[string]uint64),
 		lazyAt:   -1,
+		emptyAt:  -1,
+		free:     -1,
+		auto:     o.MaxBytes <= 0,
 		opening:  "not started",
 	}
 	for c := range s.q {
 		s.q[c].exhausted = true
 	}
 	s.jr.init()
+	s.wear.allowance = float64(s.o.DailyWrites / burst)
+	s.boots = newBootTable(s.o.Clock)
 	return s
 }
 
@@ -108,7 +131,10 @@ func (s *Store) wake() {
 
 // forget drops e from memory.
 func (s *Store) forget(e *entry) {
-	delete(s.known, e.key)
+	if s.known[e.key] == e {
+		delete(s.known, e.key)
+	}
+	s.leaveBlock(e)
 	s.unload(e)
 }
 

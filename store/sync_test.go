@@ -25,7 +25,7 @@ func TestSyncsAreReal(t *testing.T) {
 		s := store.New(store.Options{Dir: dir})
 		stop := storetest.Start(t, s)
 		for range 50 {
-			if err := storetest.Append(t, s, storetest.Rec(store.Alarm, strings.Repeat("x", 3000))).Durable(bg); err != nil {
+			if err := storetest.Append(t, s, storetest.Rec(store.Alarm, storetest.Noise(3000))).Durable(bg); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"io"
 
 	"fieldpost/internal/diag"
@@ -25,10 +26,6 @@ func runSensors(ctx context.Context, e env, args []string) int {
 	return ask(ctx, e, "sensors", args, (*diag.Client).Sensors, nil, diag.WriteSensors)
 }
 
-func runQueue(ctx context.Context, e env, args []string) int {
-	return ask(ctx, e, "queue", args, (*diag.Client).Queue, nil, diag.WriteQueue)
-}
-
 func runCommands(ctx context.Context, e env, args []string) int {
 	return ask(ctx, e, "commands", args, (*diag.Client).Commands, nil, diag.WriteCommands)
 }
@@ -37,25 +34,36 @@ func runCommands(ctx context.Context, e env, args []string) int {
 func ask[T any](ctx context.Context, e env, name string, args []string,
 	question func(*diag.Client, context.Context) (T, error), look func(T), write func(io.Writer, T) error) int {
 	f := flags(e, name)
-	socket := f.String("socket", defaultSocket, "the agent's `path`")
-	asJSON := f.Bool("json", false, "print JSON")
+	to := addressed(f)
 	if code, ok := parse(e, f, args); !ok {
 		return code
 	}
-	answer, err := question(diag.NewClient(*socket), ctx)
-	switch {
-	case errors.Is(err, diag.ErrNoAgent):
-		return fail(e, exitNoAgent, err, diag.Hint(err))
-	case err != nil:
-		return fail(e, exitFailure, err, diag.Hint(err))
-	}
-	if look != nil {
+	answer, err := question(to.client(), ctx)
+	if err == nil && look != nil {
 		look(answer)
 	}
-	if *asJSON {
-		encoder := json.NewEncoder(e.out)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(answer)
+	return show(e, to, answer, err, write)
+}
+
+// address is where a question goes, and how its answer is printed.
+type address struct {
+	socket *string
+	json   *bool
+}
+
+func addressed(f *flag.FlagSet) address {
+	return address{f.String("socket", defaultSocket, "the agent's `path`"), f.Bool("json", false, "print JSON")}
+}
+
+func (a address) client() *diag.Client { return diag.NewClient(*a.socket) }
+
+// show prints an answer, or says why there is none.
+func show[T any](e env, to address, answer T, err error, write func(io.Writer, T) error) int {
+	if err != nil {
+		return unanswered(e, err)
+	}
+	if *to.json {
+		err = printJSON(e.out, answer)
 	} else {
 		err = write(e.out, answer)
 	}
@@ -63,4 +71,19 @@ func ask[T any](ctx context.Context, e env, name string, args []string,
 		return fail(e, exitFailure, err, "")
 	}
 	return exitOK
+}
+
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}
+
+// unanswered says why a running agent did not answer.
+func unanswered(e env, err error) int {
+	code := exitFailure
+	if errors.Is(err, diag.ErrNoAgent) {
+		code = exitNoAgent
+	}
+	return fail(e, code, err, diag.Hint(err))
 }

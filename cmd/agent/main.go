@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,7 +28,8 @@ const (
 	exitNoAgent = 5
 )
 
-// command is one word after "agent".
+// command is one word after "agent", or several where the first has commands of
+// its own.
 type command struct {
 	name    string
 	summary string
@@ -49,8 +51,9 @@ func commands() []command {
 		{"check", "tell every fault of a configuration and of the files it names", "agent check --config /etc/fieldpost/agent.toml", runCheck},
 		{"status", "ask the running agent what is wrong", "agent status", runStatus},
 		{"sensors", "list the sensors and what they said last", "agent sensors", runSensors},
-		{"queue", "show what waits, what died and what was lost", "agent queue", runQueue},
+		{"queue", "show what waits, what died and what was lost; look inside, and decide about dead letters", "agent queue", runQueue},
 		{"commands", "list the commands this agent knows and the latest it got", "agent commands", runCommands},
+		{"fsck", "look at the store of an agent that does not run: what is there, what is damaged", "agent fsck --store /var/lib/fieldpost --salvage records.jsonl", runFsck},
 		{"version", "print the version", "agent version", runVersion},
 	}
 }
@@ -93,39 +96,69 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, "\n\"agent COMMAND --help\" shows the flags and an example. Without hardware or cloud, begin with: agent demo\n")
 }
 
-// flags makes the flag set of a command, with help that ends in an example.
+// flags makes the flag set of a command, with help that ends in an example and
+// the commands below it.
 func flags(e env, name string) *flag.FlagSet {
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
 	f.SetOutput(e.err)
 	f.Usage = func() {
-		for _, c := range commands() {
-			if c.name == name {
-				fmt.Fprintf(f.Output(), "agent %s: %s\n\nFlags:\n", name, c.summary)
+		w := f.Output()
+		var below []command
+		for _, c := range append(commands(), queueCommands()...) {
+			switch {
+			case c.name == name:
+				fmt.Fprintf(w, "agent %s: %s\n\nFlags:\n", name, c.summary)
 				f.PrintDefaults()
-				fmt.Fprintf(f.Output(), "\nExample:\n  %s\n", c.example)
+				fmt.Fprintf(w, "\nExample:\n  %s\n", c.example)
+			case strings.HasPrefix(c.name, name+" "):
+				below = append(below, c)
 			}
+		}
+		if len(below) > 0 {
+			fmt.Fprint(w, "\nCommands below it, each with --help:\n")
+		}
+		for _, c := range below {
+			fmt.Fprintf(w, "  agent %-17s %s\n", c.name, c.summary)
 		}
 	}
 	return f
 }
 
-// parse returns false with the exit code when the command should not go on.
+// parse returns false with the exit code when the command should not go on. The
+// command takes flags only.
 func parse(e env, f *flag.FlagSet, args []string) (int, bool) {
+	rest, code, ok := parseArguments(e, f, args)
+	if ok && len(rest) > 0 {
+		return misused(e, f, fmt.Sprintf("unexpected argument %q", rest[0])), false
+	}
+	return code, ok
+}
+
+// parseArguments is parse for a command that takes arguments too, before, between
+// and behind the flags.
+func parseArguments(e env, f *flag.FlagSet, args []string) (rest []string, code int, ok bool) {
 	for _, a := range args {
 		if a == "-h" || a == "-help" || a == "--help" {
 			f.SetOutput(e.out)
 		}
 	}
-	switch err := f.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitOK, false
-	case err != nil:
-		return exitUsage, false
-	case f.NArg() > 0:
-		fmt.Fprintf(e.err, "agent %s: unexpected argument %q\nhint: \"agent %s --help\" shows the flags\n", f.Name(), f.Arg(0), f.Name())
-		return exitUsage, false
+	for {
+		switch err := f.Parse(args); {
+		case errors.Is(err, flag.ErrHelp):
+			return nil, exitOK, false
+		case err != nil:
+			return nil, exitUsage, false
+		case f.NArg() == 0:
+			return rest, exitOK, true
+		}
+		rest, args = append(rest, f.Arg(0)), f.Args()[1:]
 	}
-	return exitOK, true
+}
+
+// misused says how a command was typed wrongly.
+func misused(e env, f *flag.FlagSet, problem string) int {
+	fmt.Fprintf(e.err, "agent %s: %s\nhint: \"agent %s --help\" shows the flags and an example\n", f.Name(), problem, f.Name())
+	return exitUsage
 }
 
 // fail says what failed and what to do next, and returns code.

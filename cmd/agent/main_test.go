@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -39,9 +40,11 @@ func TestStories(t *testing.T) {
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
-			"until": until,
-			"hub":   serveHub,
+			"exits":    exits,
+			"until":    until,
+			"hub":      serveHub,
+			"remember": remember,
+			"spoil":    spoil,
 		},
 	})
 }
@@ -86,12 +89,19 @@ var wrongKey = regexp.MustCompile(`SharedAccessKey=.*`)
 
 // serveHub runs a local hub for the rest of the story and writes what a device
 // of that id needs: hub DEVICE CONNECTION-STRING-FILE CA-FILE. Beside the first it
-// leaves one with a wrong key, named .wrong.
+// leaves one with a wrong key, named .wrong. While a file named refuse is there,
+// the hub rejects all telemetry as too large.
 func serveHub(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {
 		ts.Fatalf("usage: hub DEVICE CONNECTION-STRING-FILE CA-FILE")
 	}
-	h, err := hub.New(hub.Options{})
+	refuse := ts.MkAbs("refuse")
+	h, err := hub.New(hub.Options{Outcome: func(hub.Event) hub.Settlement {
+		if _, err := os.Stat(refuse); err == nil {
+			return hub.RejectWith("amqp:link:message-size-exceeded", "too large for this hub")
+		}
+		return hub.Accept
+	}})
 	ts.Check(err)
 	_, err = h.AddDevice(args[0])
 	ts.Check(err)
@@ -107,4 +117,37 @@ func serveHub(ts *testscript.TestScript, neg bool, args []string) {
 		cancel()
 		<-done
 	})
+}
+
+// remember keeps what the standard output holds where REGEXP has its group, for
+// the rest of the story: remember NAME REGEXP
+func remember(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: remember NAME REGEXP")
+	}
+	out := ts.ReadFile("stdout")
+	found := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(out)
+	if len(found) != 2 {
+		ts.Fatalf("no group of %q in:\n%s", args[1], out)
+	}
+	ts.Setenv(args[0], found[1])
+}
+
+// spoil writes garbage over the better part of a file, its two first pages left:
+// spoil FILE
+func spoil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: spoil FILE")
+	}
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_RDWR, 0)
+	ts.Check(err)
+	defer f.Close()
+	info, err := f.Stat()
+	ts.Check(err)
+	const metas = 2 * 4096
+	if info.Size() <= metas {
+		ts.Fatalf("%s has %d bytes only", args[0], info.Size())
+	}
+	_, err = f.WriteAt(bytes.Repeat([]byte{0xA5}, int(info.Size()-metas)), metas)
+	ts.Check(err)
 }

@@ -57,18 +57,12 @@ func New(cfg *config.Config, parts Parts) *Agent {
 		cfg:      cfg,
 		parts:    parts,
 		started:  parts.Clock.Now(),
-		timeline: clock.NewTimeline(parts.Clock),
 		identity: &identity{hub: cfg.Hub},
 		outputs:  newOutputs(parts.Lines, cfg.Outputs, parts.Log),
 	}
 	a.sampling = a.samplers()
-	a.store = store.New(store.Options{
-		Dir:         cfg.Agent.StateDir,
-		MaxBytes:    int64(cfg.Store.MaxBytes),
-		CommitEvery: cfg.Store.CommitEvery,
-		Clock:       parts.Clock,
-		Log:         parts.Log.With("part", "store"),
-	})
+	a.store = store.New(a.storeOptions())
+	a.timeline = a.store.Boots()
 	a.drain = uplink.NewDrain(uplink.DrainOptions{
 		Store:    a.store,
 		Timeline: a.timeline,

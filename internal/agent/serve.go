@@ -9,7 +9,6 @@ import (
 
 	"fieldpost/internal/diag"
 	"fieldpost/sensors"
-	"fieldpost/store"
 )
 
 // socketRetry is the time between two attempts to open the technician's socket,
@@ -89,6 +88,12 @@ func (a *Agent) provider() diag.Provider {
 			stats := a.store.Stats()
 			return diag.Flushed{Queued: queued(stats), AtRiskS: stats.AtRisk.Seconds()}, nil
 		},
+		Peek:      a.peek,
+		Export:    a.export,
+		Dead:      a.deadLetters,
+		DeadShow:  a.deadLetter,
+		RetryDead: a.retryDead,
+		DropDead:  a.dropDead,
 	}
 }
 
@@ -119,42 +124,6 @@ func (a *Agent) sensorsReport() diag.Sensors {
 	return report
 }
 
-func (a *Agent) queueReport(ctx context.Context) (diag.QueueReport, error) {
-	stats := a.store.Stats()
-	report := diag.QueueReport{
-		Queue:     queueOf(stats),
-		Ready:     stats.Ready,
-		Opening:   stats.Opening,
-		AtRiskS:   stats.AtRisk.Seconds(),
-		DiskBytes: int64(stats.DiskBytes),
-		MaxBytes:  int64(a.cfg.Store.MaxBytes),
-		Commits:   stats.Commits,
-		Syncs:     stats.Syncs,
-		LastError: stats.LastError,
-	}
-	losses, err := a.store.Losses(ctx)
-	if err != nil {
-		return report, err
-	}
-	for _, l := range losses {
-		report.Losses = append(report.Losses, diag.Loss{
-			Reason: l.Reason, Class: l.Class.String(), Epoch: l.Epoch, FirstSeq: l.FirstSeq, LastSeq: l.LastSeq,
-			Count: l.Count, Bytes: int64(l.Bytes), From: l.From, To: l.To,
-		})
-	}
-	dead, err := a.store.DeadLetters(ctx)
-	if err != nil {
-		return report, err
-	}
-	for _, d := range dead {
-		report.DeadLetters = append(report.DeadLetters, diag.DeadLetter{
-			MessageID: d.Record.ID.String(), Kind: d.Record.Kind.String(), Subject: d.Record.Subject,
-			Cause: d.Cause, At: d.At, Bytes: len(d.Record.Body),
-		})
-	}
-	return report, nil
-}
-
 func (a *Agent) commandsReport() diag.Commands {
 	var report diag.Commands
 	for _, action := range a.commands.Actions() {
@@ -170,13 +139,4 @@ func (a *Agent) commandsReport() diag.Commands {
 		})
 	}
 	return report
-}
-
-// queued is how many records of any class wait for the hub.
-func queued(s store.Stats) uint64 {
-	var n uint64
-	for _, c := range s.PerClass {
-		n += c.Queued
-	}
-	return n
 }

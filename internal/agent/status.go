@@ -21,6 +21,7 @@ func (a *Agent) Status() diag.Status {
 	s := diag.Status{
 		Queue:   queueOf(stats),
 		AtRiskS: stats.AtRisk.Seconds(),
+		Store:   a.storeOf(stats),
 		Link:    linkOf(link),
 		Agent: diag.Agent{
 			Version:  a.parts.Version,
@@ -131,6 +132,9 @@ func storePart(s store.Stats) diag.Part {
 		p.Hint = "readings are kept in memory; free or repair the disk that holds agent.state_dir"
 	case !s.Ready:
 		p.State, p.Reason = diag.Waiting, s.Opening
+		if g := s.Salvage; g.Phase != "" && g.Total > 0 {
+			p.Reason += fmt.Sprintf("; %s %d %%", g.Phase, min(100, int64(100*float64(g.Done)/float64(g.Total))))
+		}
 	case s.IdentityReset != "":
 		p.Reason = "new identity: " + s.IdentityReset
 	}
@@ -190,24 +194,4 @@ func linkOf(l uplink.LinkState) diag.Link {
 		w.NextAttemptInS = max(0, time.Until(l.NextAttempt).Seconds())
 	}
 	return w
-}
-
-func queueOf(s store.Stats) diag.Queue {
-	q := diag.Queue{
-		OldestAgeS: s.OldestAge.Seconds(),
-		ByClass:    map[string]diag.Counts{},
-		LostBy:     s.LostByReason,
-		Refused:    s.Refused,
-	}
-	for class, c := range s.PerClass {
-		q.ByClass[store.Class(class).String()] = diag.Counts{
-			Produced: c.Produced, Delivered: c.Delivered, Queued: c.Queued, Dead: c.Dead, Lost: c.Lost, Bytes: c.Bytes,
-		}
-		q.Produced += c.Produced
-		q.Delivered += c.Delivered
-		q.Depth += c.Queued
-		q.Dead += c.Dead
-		q.Lost += c.Lost
-	}
-	return q
 }

@@ -35,11 +35,19 @@ type Hub struct {
 	Address              string // host:port to dial instead of the connection string's host and 5671; empty = that
 }
 
-// Store is the [store] table.
+// Store is the [store] table. What is zero is left to the store, which knows the
+// disk: see store.Options.
 type Store struct {
-	Preset      string        // kind of disk: "sd", "emmc" or "ssd"; default "sd"
-	MaxBytes    Size          // largest queue on disk, in bytes; default 64 MiB
-	CommitEvery time.Duration // longest time telemetry stays in memory only; default by preset: sd 30 s, emmc 10 s, ssd 5 s
+	Preset      string        // kind of disk, one of Presets; default "sd"
+	MaxBytes    Size          // largest queue on disk, in bytes; 0 = 64 MiB, or a quarter of what is free
+	CommitEvery time.Duration // longest time telemetry stays in memory only; 0 = by preset
+	DailyWrites Size          // bytes the disk is given a day before CommitEvery is stretched; 0 = by preset
+	Reserve     Size          // bytes of MaxBytes that telemetry leaves to the others; 0 = 1 MiB, or an eighth of MaxBytes
+	Headroom    Size          // bytes left free on the file system; default 16 MiB
+	MaxAge      time.Duration // powered time after which telemetry is given up; 0 = never
+	KeepOneIn   int64         // of how many records thin-out keeps one; default 4
+
+	OverflowAlarm, OverflowResult, OverflowTelemetry, OverflowDebug string // one of Overflows; default "drop-oldest"
 }
 
 // Commands is the [commands] table.

@@ -31,9 +31,19 @@ func bare(c *Config) Config {
 
 var defaults = Config{
 	Agent:    Agent{StateDir: "/var/lib/fieldpost", Socket: "/run/fieldpost/agent.sock", LogLevel: slog.LevelInfo},
-	Store:    Store{Preset: "sd", MaxBytes: 64 << 20, CommitEvery: 30 * time.Second},
+	Store:    store(nil),
 	Commands: Commands{Hold: 45 * time.Second, Allow: []string{"ping", "sensor.read", "queue.flush"}},
 	Sensors:  []Sensor{{Name: "host", Source: "host", Every: time.Minute}},
+}
+
+// store returns the defaults of [store] with a change.
+func store(change func(*Store)) Store {
+	s := Store{Preset: "sd", Headroom: 16 << 20, KeepOneIn: 4,
+		OverflowAlarm: "drop-oldest", OverflowResult: "drop-oldest", OverflowTelemetry: "drop-oldest", OverflowDebug: "drop-oldest"}
+	if change != nil {
+		change(&s)
+	}
+	return s
 }
 
 func TestVersionAloneIsEnough(t *testing.T) {
@@ -60,6 +70,16 @@ address = "[2001:db8::1]:5671"
 [store]
 preset = "ssd"
 max_bytes = "10 MB"
+reserve = "128KiB"
+headroom = "1GiB"
+commit_every = "1m"
+daily_writes = "50 MB"
+max_age = "720h"
+overflow_alarm = "refuse"
+overflow_result = "refuse"
+overflow_telemetry = "thin-out"
+overflow_debug = "refuse"
+keep_one_in = 0x10
 [commands]
 hold = "1s"
 allow = [ # all on lines of their own
@@ -92,9 +112,11 @@ line = "GPIO18"
 safe = true
 `, "\n", "\r\n"))
 	want := Config{
-		Agent:    Agent{StateDir: filepath.Join("/etc/fieldpost", "state"), Socket: "/tmp/a.sock", LogLevel: slog.LevelDebug},
-		Hub:      Hub{ConnectionStringFile: filepath.Join("/etc/secret", "device"), CAFile: "/ca.pem", Address: "[2001:db8::1]:5671"},
-		Store:    Store{Preset: "ssd", MaxBytes: 10e6, CommitEvery: 5 * time.Second},
+		Agent: Agent{StateDir: filepath.Join("/etc/fieldpost", "state"), Socket: "/tmp/a.sock", LogLevel: slog.LevelDebug},
+		Hub:   Hub{ConnectionStringFile: filepath.Join("/etc/secret", "device"), CAFile: "/ca.pem", Address: "[2001:db8::1]:5671"},
+		Store: Store{Preset: "ssd", MaxBytes: 10e6, Reserve: 128 << 10, Headroom: 1 << 30, CommitEvery: time.Minute, DailyWrites: 50e6,
+			MaxAge: 720 * time.Hour, KeepOneIn: 16,
+			OverflowAlarm: "refuse", OverflowResult: "refuse", OverflowTelemetry: "thin-out", OverflowDebug: "refuse"},
 		Commands: Commands{Hold: time.Second, Allow: []string{"ping", "output.set"}},
 		Buses:    []Bus{{Name: "i2c1", Device: "/dev/i2c-1"}},
 		Sensors: []Sensor{
@@ -126,21 +148,6 @@ func TestOtherSpellings(t *testing.T) {
 		}
 		if got := bare(mustParse(t, "", text)); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s\ngot  %+v\nwant %+v", text, got, want)
-		}
-	}
-}
-
-func TestCommitEveryOverridesPreset(t *testing.T) {
-	for text, want := range map[string]time.Duration{
-		"":                                    30 * time.Second,
-		`preset = "sd"`:                       30 * time.Second,
-		`preset = "emmc"`:                     10 * time.Second,
-		`preset = "ssd"`:                      5 * time.Second,
-		`commit_every = "1m"`:                 time.Minute,
-		"preset=\"ssd\"\ncommit_every=\"2s\"": 2 * time.Second,
-	} {
-		if got := mustParse(t, "", "version = 1\n[store]\n"+text).Store.CommitEvery; got != want {
-			t.Errorf("%q: %v, want %v", text, got, want)
 		}
 	}
 }

@@ -59,7 +59,7 @@ func note(k key) string {
 		parts = append(parts, strings.Join(k.oneOf, ", "))
 	}
 	if k.max != 0 {
-		write := func(n int64) string { return fmt.Sprintf("%#02x", n) }
+		write := numeral(k)
 		switch k.field(&target{Config: new(Config), bus: new(Bus), sensor: new(Sensor), output: new(Output)}).(type) {
 		case *time.Duration:
 			write = func(n int64) string { return short(time.Duration(n)) }

@@ -30,6 +30,9 @@ func TestPrintedFileUncommented(t *testing.T) {
 	c := mustParse(t, "agent.toml", text)
 	want := defaults
 	want.Hub = Hub{ConnectionStringFile: "/etc/fieldpost/connection-string", CAFile: "/etc/fieldpost/hub-ca.pem", Address: "192.0.2.10:5671"}
+	want.Store = store(func(s *Store) {
+		s.MaxBytes, s.Reserve, s.CommitEvery, s.DailyWrites, s.MaxAge = 64<<20, 1<<20, 30*time.Second, 128<<20, 720*time.Hour
+	})
 	want.Buses = []Bus{{Name: "i2c1", Device: "/dev/i2c-1"}}
 	want.Sensors = []Sensor{{Name: "outdoor", Source: "bme280", Bus: "i2c1", Address: 0x76, Every: 10 * time.Second}}
 	want.Outputs = []Output{{Name: "pump", Line: "GPIO17"}}

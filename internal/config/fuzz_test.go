@@ -36,7 +36,7 @@ func FuzzParse(f *testing.F) {
 		if len(problems) > 0 {
 			return
 		}
-		if c == nil || len(c.Sensors) == 0 || c.Store.MaxBytes <= 0 || c.Store.CommitEvery <= 0 || c.Agent.StateDir == "" {
+		if c == nil || len(c.Sensors) == 0 || c.Store.Preset == "" || c.Store.OverflowTelemetry == "" || c.Store.KeepOneIn < 2 || c.Agent.StateDir == "" {
 			t.Fatalf("no problems, but not complete: %+v", c)
 		}
 		for _, s := range c.Sensors {

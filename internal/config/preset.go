@@ -1,18 +1,7 @@
 package config
 
-import "time"
+// Presets lists the kinds of disks, in the order of their patience with writes.
+func Presets() []string { return []string{"sd", "emmc", "ssd"} }
 
-// presets lists the names of disks in the order of their patience with writes.
-func presets() []string { return []string{"sd", "emmc", "ssd"} }
-
-// commitEvery is what a preset stands for.
-func commitEvery(preset string) time.Duration {
-	switch preset {
-	case "ssd":
-		return 5 * time.Second
-	case "emmc":
-		return 10 * time.Second
-	default:
-		return 30 * time.Second
-	}
-}
+// Overflows lists what may happen to a class of records for which there is no room.
+func Overflows() []string { return []string{"drop-oldest", "thin-out", "refuse"} }

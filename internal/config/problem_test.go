@@ -130,6 +130,30 @@ every = "25h"
 			"4: store.commit_every: 11m is out of range: 100ms to 10m",
 			"6: commands.hold: -1s is out of range: 1s to 50s",
 			"10: sensor.every: 25h is out of range: 100ms to 24h"}},
+		{"store", `version = 1
+[store]
+preset = "SSD"
+reserve = "3MiB"
+max_bytes = "4MiB"
+headroom = "0B"
+daily_writes = "-1MiB"
+max_age = "10s"
+overflow = "thin-out"
+overflow_telemetry = "thin_out"
+overflow_debug = "block"
+keep_one_in = 1
+dialy_writes = "1MiB"
+`, []string{
+			`3: store.preset: "SSD" is not one of sd, emmc, ssd (nearest: ssd)`,
+			"4: store.reserve: 3MiB is more than half of max_bytes, which is 4MiB",
+			"6: store.headroom: 0B is out of range: 1MiB to 1024GiB",
+			`7: store.daily_writes: "-1MiB" is not a size | a number and one of B, kB, MB, GB, KiB, MiB, GiB: "64MiB"`,
+			"8: store.max_age: 10s is out of range: 1m to 87600h",
+			"9: store.overflow: unknown key (nearest: overflow_alarm)",
+			`10: store.overflow_telemetry: "thin_out" is not one of drop-oldest, thin-out, refuse (nearest: thin-out)`,
+			`11: store.overflow_debug: "block" is not one of drop-oldest, thin-out, refuse`,
+			"12: store.keep_one_in: 1 is out of range: 2 to 1000",
+			"13: store.dialy_writes: unknown key (nearest: daily_writes)"}},
 		{"allow", "version = 1\n[commands]\nallow = [\"ping\",\n\"ping\",\n\"bad name\",\n3]\n", []string{
 			`4: commands.allow: "ping" is there twice`,
 			`5: commands.allow: "bad name" is not the name of a command`,

@@ -8,11 +8,10 @@ import (
 )
 
 // rules checks what no single key can tell: names used twice, names that lead
-// nowhere. It fills in the defaults that depend on other keys.
+// nowhere, a part larger than the whole. It fills in the defaults that depend on
+// other keys.
 func (c *checker) rules() {
-	if c.config.Store.CommitEvery == 0 {
-		c.config.Store.CommitEvery = commitEvery(c.config.Store.Preset)
-	}
+	c.reserve()
 	c.once("bus", "name", len(c.config.Buses), func(i int) string { return c.config.Buses[i].Name })
 	c.once("bus", "device", len(c.config.Buses), func(i int) string { return c.config.Buses[i].Device })
 	c.once("sensor", "name", len(c.config.Sensors), func(i int) string { return c.config.Sensors[i].Name })
@@ -24,6 +23,14 @@ func (c *checker) rules() {
 	c.addresses()
 	if len(c.config.Sensors) == 0 {
 		c.config.Sensors = []Sensor{{Name: "host", Source: "host", Every: time.Minute}}
+	}
+}
+
+// reserve checks that a reserve leaves the better half of the queue to telemetry.
+func (c *checker) reserve() {
+	s := &c.config.Store
+	if s.MaxBytes > 0 && s.Reserve > s.MaxBytes/2 {
+		c.add(c.line("store.reserve"), "store.reserve", fmt.Sprintf("%s is more than half of max_bytes, which is %s", s.Reserve, s.MaxBytes), "")
 	}
 }
 

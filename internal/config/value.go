@@ -82,15 +82,19 @@ func (c *checker) number(k key, v *node, tell func(message, hint string), put fu
 		tell(quote(v.text)+" is not a whole number", "")
 		return
 	}
-	write := func(n int64) string { return strconv.FormatInt(n, 10) }
-	if strings.HasPrefix(k.example, "0x") {
-		write = func(n int64) string { return fmt.Sprintf("%#02x", n) }
-	}
-	if message := outside(k, n, write); message != "" {
+	if message := outside(k, n, numeral(k)); message != "" {
 		tell(message, "")
 		return
 	}
 	put(n)
+}
+
+// numeral writes a whole number as the key's example does.
+func numeral(k key) func(int64) string {
+	if strings.HasPrefix(k.example, "0x") {
+		return func(n int64) string { return fmt.Sprintf("%#02x", n) }
+	}
+	return func(n int64) string { return strconv.FormatInt(n, 10) }
 }
 
 // text returns a text that the key accepts, as a path where the key is one.

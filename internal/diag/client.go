@@ -2,12 +2,14 @@ package diag
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"net"
 	"net/http"
 	"syscall"
@@ -34,32 +36,32 @@ func NewClient(path string) *Client { return &Client{Path: path, Within: 15 * ti
 
 // Status asks for the chain and the queue.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	return call[Status](ctx, c, http.MethodGet, "/v1/status")
+	return call[Status](ctx, c, http.MethodGet, "/v1/status", nil)
 }
 
 // Sensors asks for every sensor.
 func (c *Client) Sensors(ctx context.Context) (Sensors, error) {
-	return call[Sensors](ctx, c, http.MethodGet, "/v1/sensors")
+	return call[Sensors](ctx, c, http.MethodGet, "/v1/sensors", nil)
 }
 
 // Queue asks for the queue and what was lost.
 func (c *Client) Queue(ctx context.Context) (QueueReport, error) {
-	return call[QueueReport](ctx, c, http.MethodGet, "/v1/queue")
+	return call[QueueReport](ctx, c, http.MethodGet, "/v1/queue", nil)
 }
 
 // Commands asks for actions and journal.
 func (c *Client) Commands(ctx context.Context) (Commands, error) {
-	return call[Commands](ctx, c, http.MethodGet, "/v1/commands")
+	return call[Commands](ctx, c, http.MethodGet, "/v1/commands", nil)
 }
 
 // Flush has the queue written to disk and waits for it.
 func (c *Client) Flush(ctx context.Context) (Flushed, error) {
-	return call[Flushed](ctx, c, http.MethodPost, "/v1/flush")
+	return call[Flushed](ctx, c, http.MethodPost, "/v1/flush", nil)
 }
 
 // Contents asks for the routes there are.
 func (c *Client) Contents(ctx context.Context) (Contents, error) {
-	return call[Contents](ctx, c, http.MethodGet, "/v1/")
+	return call[Contents](ctx, c, http.MethodGet, "/v1/", nil)
 }
 
 // AnswerError is what an agent said instead of an answer.
@@ -82,70 +84,111 @@ type hinted struct {
 func (e hinted) Hint() string  { return e.hint }
 func (e hinted) Unwrap() error { return e.error }
 
-func call[T any](ctx context.Context, c *Client, method, path string) (T, error) {
+// call asks and reads the whole answer. What is not nil of send goes along as JSON.
+func call[T any](ctx context.Context, c *Client, method, path string, send any) (T, error) {
 	var answer T
-	if err := CheckPath(c.Path); err != nil {
-		return answer, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, c.Within)
 	defer cancel()
-	status, body, err := c.exchange(ctx, method, path)
-	switch {
-	case err != nil:
-		return answer, c.explain(err)
-	case len(body) > maxAnswer:
-		return answer, fmt.Errorf("answer at %s is larger than %d bytes", c.Path, maxAnswer)
-	}
-	if status != http.StatusOK {
-		e := &AnswerError{Status: status}
-		if json.Unmarshal(body, &e.Problem) != nil || e.Message == "" {
-			return answer, fmt.Errorf("no agent answers at %s: it said %d %s", c.Path, status, http.StatusText(status))
+	err := c.ask(ctx, method, path, send, func(resp *http.Response) error {
+		body, err := readAnswer(resp)
+		if err != nil {
+			return err
 		}
-		return answer, e
+		if err := json.Unmarshal(body, &answer); err != nil {
+			return &strangerError{err}
+		}
+		return nil
+	})
+	return answer, err
+}
+
+// strangerError is an answer that no agent gives.
+type strangerError struct{ error }
+
+func (e *strangerError) Unwrap() error { return e.error }
+
+// ask has the answer to one request read; what is read must be bounded. An answer
+// that is not 200 is an AnswerError.
+func (c *Client) ask(ctx context.Context, method, path string, send any, read func(*http.Response) error) error {
+	if err := CheckPath(c.Path); err != nil {
+		return err
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return answer, fmt.Errorf("no agent answers at %s: %w", c.Path, err)
+	err := c.exchange(ctx, method, path, send, read)
+	if err == nil {
+		return nil
 	}
-	return answer, nil
+	if ended := context.Cause(ctx); ended != nil {
+		err = ended
+	}
+	return c.explain(err)
 }
 
 // exchange makes one connection, sends one request and reads its answer. It does
 // without http.Transport, which logs what a stranger says unasked.
-func (c *Client) exchange(ctx context.Context, method, path string) (status int, body []byte, err error) {
+func (c *Client) exchange(ctx context.Context, method, path string, send any, read func(*http.Response) error) error {
+	var body io.Reader
+	if send != nil {
+		b, err := json.Marshal(send)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequest(method, "http://agent"+path, body)
+	if err != nil {
+		return err
+	}
+	req.Close = true
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", c.Path)
 	if err != nil {
-		return 0, nil, err
+		return err
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	defer func() {
-		if ended := ctx.Err(); err != nil && ended != nil {
-			err = ended
-		}
-	}()
-	req, err := http.NewRequest(method, "http://agent"+path, nil)
-	if err != nil {
-		return 0, nil, err
-	}
-	req.Close = true
 	if err := req.Write(conn); err != nil {
-		return 0, nil, err
+		return err
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(io.LimitReader(conn, maxAnswer+maxHead)), req)
+	head := &io.LimitedReader{R: conn, N: maxHead}
+	resp, err := http.ReadResponse(bufio.NewReader(head), req)
 	if err != nil {
-		return 0, nil, err
+		return err
 	}
-	defer resp.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	return resp.StatusCode, body, err
+	head.N = math.MaxInt64
+	// The body ends with the connection; closing it would read it to its end first.
+	if resp.StatusCode == http.StatusOK {
+		return read(resp)
+	}
+	text, err := readAnswer(resp)
+	if err != nil {
+		return err
+	}
+	answer := &AnswerError{Status: resp.StatusCode}
+	if json.Unmarshal(text, &answer.Problem) != nil || answer.Message == "" {
+		return &strangerError{fmt.Errorf("it said %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))}
+	}
+	return answer
+}
+
+func readAnswer(resp *http.Response) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err == nil && len(body) > maxAnswer {
+		err = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+	}
+	return body, err
 }
 
 // explain says what a failed call means to the person who made it.
 func (c *Client) explain(err error) error {
 	var op *net.OpError
+	var answer *AnswerError
+	var stranger *strangerError
 	dialing := errors.As(err, &op) && op.Op == "dial"
 	switch {
+	case errors.As(err, &answer):
+		return err
+	case errors.As(err, &stranger):
+		return fmt.Errorf("no agent answers at %s: %w", c.Path, err)
 	case dialing && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)):
 		return hinted{fmt.Errorf("%w at %s: %w", ErrNoAgent, c.Path, op.Err), "start it with agent run, or name its socket with --socket"}
 	case dialing && errors.Is(err, fs.ErrPermission):

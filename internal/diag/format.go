@@ -16,6 +16,11 @@ func clean(s string) string {
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most]) + "..."
 	}
+	return printable(s)
+}
+
+// printable is clean without a bound on the length.
+func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):

@@ -11,7 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -19,14 +19,21 @@ import (
 
 // Provider is where the answers come from. Every function returns when its
 // context ends and may be called by several goroutines at once; the error it
-// returns is shown to the technician, with the hint of Hint. The route of a nil
-// function does not exist.
+// returns is shown to the technician, with the hint of Hint, and with the status
+// of an AnswerError where it is one. The route of a nil function does not exist.
 type Provider struct {
 	Status   func(context.Context) (Status, error)
 	Sensors  func(context.Context) (Sensors, error)
 	Queue    func(context.Context) (QueueReport, error)
 	Commands func(context.Context) (Commands, error)
 	Flush    func(context.Context) (Flushed, error) // PeerFrom tells who asked
+
+	Peek      func(context.Context, Peek) (Peeked, error)
+	Export    func(ctx context.Context, emit func(Record) error) error // ends with the error of emit
+	Dead      func(context.Context) (DeadLetters, error)
+	DeadShow  func(ctx context.Context, id string) (DeadRecord, error)
+	RetryDead func(context.Context, Selection) (Changed, error)
+	DropDead  func(context.Context, Selection) (Changed, error)
 }
 
 // ServerOptions bounds what a client may take.
@@ -36,6 +43,8 @@ type ServerOptions struct {
 	ReadWithin   time.Duration // the whole request must be there; default 10 s
 	AnswerWithin time.Duration // the context of a Provider function ends; default 10 s
 	WriteWithin  time.Duration // the answer must be taken, counted from the head of the request; default 30 s
+	ChunkWithin  time.Duration // each part of an export must be taken, in place of WriteWithin; default 10 s
+	ExportWithin time.Duration // a whole export must be taken; default 10 min
 	StopWithin   time.Duration // requests under way at the end may finish; default 1 s
 	MaxHead      int           // bytes of a request's head, to which net/http adds 4096; default 8192 bytes
 	MaxBody      int64         // bytes of a request's body; default 65536 bytes
@@ -45,14 +54,9 @@ type ServerOptions struct {
 
 // Server answers on a socket.
 type Server struct {
-	o      ServerOptions
-	routes []route // the table of contents
-}
-
-// route is one line of the table of contents and its handler.
-type route struct {
-	Route
-	answer func(context.Context) (any, error)
+	o         ServerOptions
+	routes    []route       // the table of contents
+	exporting chan struct{} // holds one while an export is under way
 }
 
 // NewServer makes a server; Serve runs it.
@@ -61,6 +65,8 @@ func NewServer(o ServerOptions) *Server {
 	o.ReadWithin = cmp.Or(o.ReadWithin, 10*time.Second)
 	o.AnswerWithin = cmp.Or(o.AnswerWithin, 10*time.Second)
 	o.WriteWithin = cmp.Or(o.WriteWithin, 30*time.Second)
+	o.ChunkWithin = cmp.Or(o.ChunkWithin, 10*time.Second)
+	o.ExportWithin = cmp.Or(o.ExportWithin, 10*time.Minute)
 	o.StopWithin = cmp.Or(o.StopWithin, time.Second)
 	o.MaxHead = cmp.Or(o.MaxHead, 8192)
 	o.MaxBody = cmp.Or(o.MaxBody, 65536)
@@ -68,36 +74,9 @@ func NewServer(o ServerOptions) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o}
-	p := o.Provider
-	for _, r := range []route{
-		{Route{http.MethodGet, "/v1/", false, "this table of contents"}, s.contents},
-		{Route{http.MethodGet, "/v1/status", false, "the chain from board to hub, and the queue"}, answer(p.Status)},
-		{Route{http.MethodGet, "/v1/sensors", false, "every sensor with its last reading"}, answer(p.Sensors)},
-		{Route{http.MethodGet, "/v1/queue", false, "the queue, what was lost, dead letters"}, answer(p.Queue)},
-		{Route{http.MethodGet, "/v1/commands", false, "what may be commanded and what was"}, answer(p.Commands)},
-		{Route{http.MethodPost, "/v1/flush", true, "write the queue to disk now"}, answer(p.Flush)},
-	} {
-		if r.answer != nil {
-			s.routes = append(s.routes, r)
-		}
-	}
+	s := &Server{o: o, exporting: make(chan struct{}, 1)}
+	s.routes = s.table()
 	return s
-}
-
-func answer[T any](f func(context.Context) (T, error)) func(context.Context) (any, error) {
-	if f == nil {
-		return nil
-	}
-	return func(ctx context.Context) (any, error) { return f(ctx) }
-}
-
-func (s *Server) contents(context.Context) (any, error) {
-	c := Contents{Version: Version, PID: os.Getpid()}
-	for _, r := range s.routes {
-		c.Routes = append(c.Routes, r.Route)
-	}
-	return c, nil
 }
 
 // Serve answers until ctx ends, then closes l and returns nil. It returns an
@@ -185,27 +164,37 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, s.o.MaxBody)); err != nil {
+	if err := s.serve(w, r, found); err != nil {
+		replyError(w, err)
+	}
+}
+
+// serve answers a request that may be answered. What it returns is still to be said.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, found *route) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.o.MaxBody))
+	if err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
-			reply(w, http.StatusRequestEntityTooLarge, Problem{fmt.Sprintf("request is larger than %d bytes", large.Limit), ""})
-			return
+			return refusal(http.StatusRequestEntityTooLarge, fmt.Sprintf("request is larger than %d bytes", large.Limit), "")
 		}
-		reply(w, http.StatusBadRequest, Problem{"request was not received: " + err.Error(), ""})
-		return
+		return refusal(http.StatusBadRequest, "request was not received: "+err.Error(), "")
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return refusal(http.StatusBadRequest, "query: "+err.Error(), "")
+	}
+	q := request{query: query, body: body}
+	if found.stream != nil {
+		return found.stream(r.Context(), w)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.o.AnswerWithin)
 	defer cancel()
-	body, err := found.answer(ctx)
+	answer, err := found.answer(ctx, q)
 	if err != nil {
-		status := http.StatusInternalServerError
-		if errors.Is(err, context.DeadlineExceeded) {
-			status = http.StatusGatewayTimeout
-		}
-		reply(w, status, Problem{err.Error(), Hint(err)})
-		return
+		return err
 	}
-	reply(w, http.StatusOK, body)
+	reply(w, http.StatusOK, answer)
+	return nil
 }
 
 // find returns the route of a request, and the methods that its path has.
@@ -220,6 +209,28 @@ func (s *Server) find(r *http.Request) (found *route, methods []string) {
 		}
 	}
 	return found, methods
+}
+
+// replyError says what went wrong, with the status that its kind has.
+func replyError(w http.ResponseWriter, err error) {
+	status, problem := problemOf(err)
+	reply(w, status, problem)
+}
+
+func problemOf(err error) (status int, p Problem) {
+	var answer *AnswerError
+	switch {
+	case errors.As(err, &answer):
+		return answer.Status, answer.Problem
+	case errors.Is(err, context.DeadlineExceeded):
+		return http.StatusGatewayTimeout, Problem{err.Error(), Hint(err)}
+	}
+	return http.StatusInternalServerError, Problem{err.Error(), Hint(err)}
+}
+
+// refusal is an answer that is none, with the status to give it.
+func refusal(status int, message, hint string) error {
+	return &AnswerError{Status: status, Problem: Problem{Message: message, Hint: hint}}
 }
 
 // reply encodes before it writes, so that what cannot be encoded is a 500.

@@ -105,7 +105,7 @@ func TestAnswersArriveWhole(t *testing.T) {
 	status.Judge(nil)
 	sensors := Sensors{Sensors: []Sensor{{Name: "a", Source: "host", Condition: "ok", EveryS: 10,
 		Last: &Reading{At: at, AgeS: 2, Values: []Value{{Name: "load", Value: 0.5, Quality: "good"}}}}}}
-	queue := QueueReport{Queue: status.Queue, Ready: true, Losses: []Loss{{Reason: "evicted", Class: "telemetry", Count: 2, From: at}},
+	queue := QueueReport{Queue: status.Queue, Store: Store{Ready: true, AtRiskByClassS: map[string]float64{"alarm": 0}, Progress: &Progress{"salvage", 1, 2}}, Losses: []Loss{{Reason: "evicted", Class: "telemetry", Count: 2, From: at}},
 		DeadLetters: []DeadLetter{{MessageID: "m", Cause: "too large", At: at}}}
 	commands := Commands{Actions: []Action{{Name: "ping", Allowed: true}}, Journal: []Command{{MessageID: "m", Seq: 1 << 60, Verdict: "completed"}}}
 	flushed := Flushed{Queued: 5, AtRiskS: 1}
@@ -117,6 +117,7 @@ func TestAnswersArriveWhole(t *testing.T) {
 			}
 			return flushed, nil
 		},
+		Export: func(context.Context, func(Record) error) error { return nil },
 	}}))
 	ctx, cancel := context.WithTimeout(t.Context(), hang)
 	defer cancel()
@@ -128,7 +129,7 @@ func TestAnswersArriveWhole(t *testing.T) {
 		same(t, flushed)(c.Flush(ctx))
 	}
 	contents, err := c.Contents(ctx)
-	if err != nil || contents.Version != 1 || contents.PID != os.Getpid() || len(contents.Routes) != 6 {
+	if err != nil || contents.Version != 1 || contents.PID != os.Getpid() || len(contents.Routes) != 7 {
 		t.Errorf("got %+v, %v", contents, err)
 	}
 	for _, r := range contents.Routes {

@@ -5,8 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -63,7 +61,8 @@ func WriteStatus(w io.Writer, s Status) error {
 		p.line("  %-9s %-8s %s", clean(part.Part), clean(string(part.State)), reason)
 		p.hint(strings.Repeat(" ", 21), part.Hint)
 	}
-	p.queue(s.Queue, s.AtRiskS)
+	p.queue(s.Queue, s.Store, s.AtRiskS)
+	p.store(s.Store)
 	l := s.Link
 	link := clean(cmp.Or(l.Phase, "unknown")) + " for " + span(l.SinceS)
 	if l.NextAttemptInS > 0 {
@@ -89,24 +88,6 @@ func firstWaiting(chain []Part) string {
 		}
 	}
 	return ""
-}
-
-// queue prints what Status and QueueReport have in common.
-func (p *page) queue(q Queue, atRiskS float64) {
-	text := plural(q.Depth, "record")
-	if q.Depth > 0 {
-		text += ", oldest " + span(q.OldestAgeS)
-	}
-	p.line("queue: %s; a power cut now would take the last %s", text, span(atRiskS))
-	p.line("records: %d produced = %d delivered + %d queued + %d dead + %d lost; %d refused",
-		q.Produced, q.Delivered, q.Depth, q.Dead, q.Lost, q.Refused)
-	if len(q.LostBy) > 0 {
-		var parts []string
-		for _, reason := range slices.Sorted(maps.Keys(q.LostBy)) {
-			parts = append(parts, fmt.Sprintf("%d %s", q.LostBy[reason], clean(reason)))
-		}
-		p.line("lost: %s", strings.Join(parts, ", "))
-	}
 }
 
 // WriteSensors prints every sensor with its last values.
@@ -139,48 +120,6 @@ func WriteSensors(w io.Writer, s Sensors) error {
 	}
 	if len(s.Sensors) == 0 {
 		p.line("no sensors")
-	}
-	return p.to(w)
-}
-
-// WriteQueue prints the queue, the equation per class, losses and dead letters.
-func WriteQueue(w io.Writer, q QueueReport) error {
-	p := new(page)
-	p.queue(q.Queue, q.AtRiskS)
-	if q.Ready {
-		p.line("disk: %s of %s; %d commits, %d syncs", volume(q.DiskBytes), volume(q.MaxBytes), q.Commits, q.Syncs)
-	} else {
-		p.line("disk: not open yet: %s", clean(cmp.Or(q.Opening, "starting")))
-	}
-	if q.LastError != "" {
-		p.line("last disk error: %s", clean(q.LastError))
-	}
-	rows := [][]string{{"class", "produced", "delivered", "queued", "dead", "lost", "size"}}
-	for _, class := range classes(q.ByClass) {
-		c := q.ByClass[class]
-		rows = append(rows, []string{clean(class), count(c.Produced), count(c.Delivered), count(c.Queued), count(c.Dead), count(c.Lost), volume(c.Bytes)})
-	}
-	if len(rows) > 1 {
-		p.table("  ", rows)
-	}
-	if len(q.Losses) > 0 {
-		p.line("losses:")
-		rows := [][]string{{"reason", "class", "count", "epoch", "sequence", "from", "to"}}
-		for _, l := range q.Losses[:min(len(q.Losses), mostLines)] {
-			rows = append(rows, []string{clean(l.Reason), clean(l.Class), count(l.Count), count(uint64(l.Epoch)),
-				fmt.Sprintf("%d-%d", l.FirstSeq, l.LastSeq), moment(l.From), moment(l.To)})
-		}
-		p.table("  ", rows)
-		p.more(len(q.Losses))
-	}
-	if len(q.DeadLetters) > 0 {
-		p.line("dead letters:")
-		rows := [][]string{{"message-id", "kind", "subject", "cause"}}
-		for _, d := range q.DeadLetters[:min(len(q.DeadLetters), mostLines)] {
-			rows = append(rows, []string{clean(d.MessageID), clean(d.Kind), clean(cmp.Or(d.Subject, "-")), clean(d.Cause)})
-		}
-		p.table("  ", rows)
-		p.more(len(q.DeadLetters))
 	}
 	return p.to(w)
 }
@@ -224,14 +163,4 @@ func (p *page) more(n int) {
 	if n > mostLines {
 		p.line("  and %d more; --json shows all", n-mostLines)
 	}
-}
-
-// classes returns the classes met, in drain order, strangers last.
-func classes(by map[string]Counts) []string {
-	order := []string{"alarm", "result", "telemetry", "debug"}
-	names := slices.Sorted(maps.Keys(by))
-	slices.SortStableFunc(names, func(a, b string) int {
-		return cmp.Compare(uint(slices.Index(order, a)), uint(slices.Index(order, b)))
-	})
-	return names
 }

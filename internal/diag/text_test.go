@@ -93,24 +93,6 @@ func TestSensorsText(t *testing.T) {
 	golden(t, "sensors-none", func(w io.Writer) error { return WriteSensors(w, Sensors{}) })
 }
 
-func TestQueueText(t *testing.T) {
-	at := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
-	s := example()
-	q := QueueReport{Queue: s.Queue, Ready: true, AtRiskS: s.AtRiskS, DiskBytes: 1300000, MaxBytes: 64 << 20, Commits: 120, Syncs: 240,
-		Losses: []Loss{
-			{Reason: "evicted", Class: "telemetry", Epoch: 11, FirstSeq: 100, LastSeq: 124, Count: 25, From: at, To: at.Add(time.Hour)},
-			{Reason: "unclean-stop", Class: "telemetry", Epoch: 11, FirstSeq: 1, LastSeq: 4, Count: 4},
-		}}
-	for i := range 25 {
-		q.DeadLetters = append(q.DeadLetters, DeadLetter{MessageID: "0123456789abcdef-12-1-" + count(uint64(i)), Kind: "result", Cause: "amqp:link:message-size-exceeded"})
-	}
-	q.DeadLetters[0].Subject = "outdoor"
-	golden(t, "queue", func(w io.Writer) error { return WriteQueue(w, q) })
-	golden(t, "queue-opening", func(w io.Writer) error {
-		return WriteQueue(w, QueueReport{Opening: "checking 12 of 40 MiB", LastError: "input/output error"})
-	})
-}
-
 func TestCommandsText(t *testing.T) {
 	at := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
 	golden(t, "commands", func(w io.Writer) error {

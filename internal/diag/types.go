@@ -35,32 +35,9 @@ type Status struct {
 	Chain   []Part  `json:"chain"`     // in order
 	Queue   Queue   `json:"queue"`     // what is not yet with the hub
 	AtRiskS float64 `json:"at_risk_s"` // age of the oldest record that a power cut would take, in seconds
+	Store   Store   `json:"store"`
 	Link    Link    `json:"link"`
 	Agent   Agent   `json:"agent"`
-}
-
-// Queue counts records. Produced = Delivered + Depth + Dead + Lost, in all and
-// per class; Refused ones were never produced.
-type Queue struct {
-	Depth      uint64            `json:"depth"`
-	OldestAgeS float64           `json:"oldest_age_s"` // of the oldest queued record, in seconds
-	ByClass    map[string]Counts `json:"by_class"`     // keys: alarm, result, telemetry, debug
-	Produced   uint64            `json:"produced"`
-	Delivered  uint64            `json:"delivered"`
-	Dead       uint64            `json:"dead"`
-	Lost       uint64            `json:"lost"`
-	LostBy     map[string]uint64 `json:"lost_by,omitempty"` // by reason; sums to Lost
-	Refused    uint64            `json:"refused"`
-}
-
-// Counts is the equation of one class of records.
-type Counts struct {
-	Produced  uint64 `json:"produced"`
-	Delivered uint64 `json:"delivered"`
-	Queued    uint64 `json:"queued"`
-	Dead      uint64 `json:"dead"`
-	Lost      uint64 `json:"lost"`
-	Bytes     int64  `json:"bytes"` // of the queued ones
 }
 
 // Link is the connection to the hub.
@@ -143,45 +120,6 @@ func (n *Number) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*float64)(n))
 }
 
-// QueueReport is the answer of GET /v1/queue: the queue of Status, and what
-// stands in its files.
-type QueueReport struct {
-	Queue
-	Ready       bool         `json:"ready"`             // the file is open
-	Opening     string       `json:"opening,omitempty"` // what is being done while it is not
-	AtRiskS     float64      `json:"at_risk_s"`
-	DiskBytes   int64        `json:"disk_bytes"`
-	MaxBytes    int64        `json:"max_bytes"`
-	Commits     uint64       `json:"commits"`
-	Syncs       uint64       `json:"syncs"`
-	LastError   string       `json:"last_error,omitempty"`
-	Losses      []Loss       `json:"losses"`
-	DeadLetters []DeadLetter `json:"dead_letters"`
-}
-
-// Loss is one entry of the loss ledger.
-type Loss struct {
-	Reason   string    `json:"reason"`
-	Class    string    `json:"class"`
-	Epoch    uint32    `json:"epoch"`
-	FirstSeq uint64    `json:"first_seq"`
-	LastSeq  uint64    `json:"last_seq"`
-	Count    uint64    `json:"count"`
-	Bytes    int64     `json:"bytes"`
-	From     time.Time `json:"from,omitzero"`
-	To       time.Time `json:"to,omitzero"`
-}
-
-// DeadLetter is a record that the hub refused for itself.
-type DeadLetter struct {
-	MessageID string    `json:"message_id"`
-	Kind      string    `json:"kind"`
-	Subject   string    `json:"subject,omitempty"` // the sensor
-	Cause     string    `json:"cause"`             // in the hub's words
-	At        time.Time `json:"at,omitzero"`
-	Bytes     int       `json:"bytes"`
-}
-
 // Commands is the answer of GET /v1/commands.
 type Commands struct {
 	Actions []Action  `json:"actions"`
@@ -209,12 +147,6 @@ type Command struct {
 	Finished  time.Time `json:"finished,omitzero"`
 }
 
-// Flushed is the answer of POST /v1/flush: what is on disk now.
-type Flushed struct {
-	Queued  uint64  `json:"queued"`
-	AtRiskS float64 `json:"at_risk_s"`
-}
-
 // Contents is the answer of GET /v1/.
 type Contents struct {
 	Version int     `json:"version"`
@@ -228,6 +160,7 @@ type Route struct {
 	Path    string `json:"path"`
 	Changes bool   `json:"changes"` // root and the agent's own user only
 	Help    string `json:"help"`
+	Params  string `json:"params,omitempty"` // query parameters, or the fields of the body
 }
 
 // Problem is the body of every answer that is not 200.

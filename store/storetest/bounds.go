@@ -40,13 +40,12 @@ func (b *bench) losses(s *store.Store, reason string, class store.Class) (out []
 func testQueueFull(b *bench) {
 	o := store.Options{MaxBytes: 100_000, CommitBytes: 8000}
 	s, stop := b.open(o)
-	body := strings.Repeat("x", 900)
 	for range 5 {
 		Append(b, s, Rec(store.Alarm, "alarm"))
 		Append(b, s, Rec(store.Result, "result"))
 	}
 	for range 500 {
-		Append(b, s, Rec(store.Telemetry, body))
+		Append(b, s, Rec(store.Telemetry, Noise(900)))
 		Flush(b, s)
 	}
 	st := s.Stats()
@@ -88,16 +87,15 @@ func testQueueFull(b *bench) {
 func testQueueFullLeased(b *bench) {
 	o := store.Options{MaxBytes: 50_000}
 	s, _ := b.open(o)
-	body := strings.Repeat("x", 900)
 	for range 20 {
-		Append(b, s, Rec(store.Telemetry, body))
+		Append(b, s, Rec(store.Telemetry, Noise(900)))
 	}
 	Flush(b, s)
 	l := Next(b, s, store.Want{Records: 10})
 	back := Next(b, s, store.Want{Records: 10})
 	fill := func() {
 		for range 200 {
-			Append(b, s, Rec(store.Telemetry, body))
+			Append(b, s, Rec(store.Telemetry, Noise(900)))
 			Flush(b, s)
 		}
 	}
@@ -123,16 +121,15 @@ func testQueueFullLeased(b *bench) {
 // which would be another loss to tell of, and so on.
 func testQueueFullOfAlarms(b *bench) {
 	s, _ := b.open(store.Options{MaxBytes: 10_000})
-	body := strings.Repeat("x", 900)
 	var held []*store.Lease // more than the limit: nothing else has room
 	for range 3 {
 		for range 8 {
-			Append(b, s, Rec(store.Alarm, body))
+			Append(b, s, Rec(store.Alarm, Noise(900)))
 		}
 		held = append(held, Next(b, s, store.Want{Records: 8}))
 	}
 	for range 30 {
-		Append(b, s, Rec(store.Alarm, body))
+		Append(b, s, Rec(store.Alarm, Noise(900)))
 	}
 	Flush(b, s)
 	before := s.Stats().Commits
@@ -160,10 +157,9 @@ func testQueueFullOfAlarms(b *bench) {
 func testLedgerUpstream(b *bench) {
 	o := store.Options{MaxBytes: 50_000}
 	s, _ := b.open(o)
-	body := strings.Repeat("x", 900)
 	fill := func() {
 		for range 100 {
-			Append(b, s, Rec(store.Telemetry, body))
+			Append(b, s, Rec(store.Telemetry, Noise(900)))
 			Flush(b, s)
 		}
 	}
@@ -217,11 +213,10 @@ func testMemoryOnly(b *bench) {
 	s := b.new(b, o)
 	b.Cleanup(func() { Verify(b, o) })
 	Start(b, s)
-	body := strings.Repeat("x", 900)
-	lost := Append(b, s, Rec(store.Telemetry, body))
+	lost := Append(b, s, Rec(store.Telemetry, Noise(900)))
 	kept := Append(b, s, Rec(store.Alarm, "alarm"))
 	for range 50 {
-		Append(b, s, Rec(store.Telemetry, body))
+		Append(b, s, Rec(store.Telemetry, Noise(900)))
 	}
 	time.Sleep(time.Hour)
 	st := s.Stats()
@@ -252,7 +247,7 @@ func testMemoryOnly(b *bench) {
 	}
 	// memory full of alarms has no room for telemetry
 	for range 100 {
-		if _, err := s.Append(ctx(b), Rec(store.Alarm, body)); err != nil {
+		if _, err := s.Append(ctx(b), Rec(store.Alarm, Noise(900))); err != nil {
 			b.Fatal(err)
 		}
 	}

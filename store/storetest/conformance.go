@@ -60,6 +60,14 @@ func Conformance(t *testing.T, newStore func(t testing.TB, o store.Options) *sto
 		{"JournalBounds", testJournalBounds},
 		{"JournalNoDisk", testJournalNoDisk},
 		{"Backlog", testBacklog},
+		{"RetryDead", testRetryDead},
+		{"PeekExport", testPeekExport},
+		{"ThinOut", testThinOut},
+		{"Refuse", testRefuse},
+		{"Reserve", testReserve},
+		{"MaxAge", testMaxAge},
+		{"Boots", testBoots},
+		{"Stretch", testStretch},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

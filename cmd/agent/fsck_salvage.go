@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// salvage is where salvaged records go; a nil one is nowhere.
+type salvage struct {
+	file   *os.File // nil for the standard output
+	buffer *bufio.Writer
+}
+
+// newSalvage makes the file at path. It never replaces one, and never writes into
+// the folder it looks at.
+func newSalvage(e env, dir, path string) (*salvage, error) {
+	switch path {
+	case "":
+		return nil, nil
+	case "-":
+		return &salvage{buffer: bufio.NewWriter(e.out)}, nil
+	}
+	inside, err := within(dir, path)
+	if err == nil && inside {
+		err = fmt.Errorf("%s lies in the store", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("salvage: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("salvage: %w", err)
+	}
+	return &salvage{f, bufio.NewWriter(f)}, nil
+}
+
+// within reports whether the file at path would lie in dir or below, whatever
+// links lead there.
+func within(dir, path string) (bool, error) {
+	root, err := os.Stat(dir)
+	if err != nil {
+		return false, err
+	}
+	at, err := filepath.Abs(path)
+	if err != nil {
+		return false, err
+	}
+	if at, err = filepath.EvalSymlinks(filepath.Dir(at)); err != nil {
+		return false, err
+	}
+	for {
+		if info, err := os.Stat(at); err == nil && os.SameFile(info, root) {
+			return true, nil
+		}
+		up := filepath.Dir(at)
+		if up == at {
+			return false, nil
+		}
+		at = up
+	}
+}
+
+// writer returns nil, and no writer that is nil, when nothing is to be salvaged.
+func (s *salvage) writer() io.Writer {
+	if s == nil {
+		return nil
+	}
+	return s.buffer
+}
+
+// end completes the file, or removes it when it holds nothing.
+func (s *salvage) end(examined bool) error {
+	if s == nil {
+		return nil
+	}
+	err := s.buffer.Flush()
+	if s.file == nil {
+		return err
+	}
+	if err == nil {
+		err = s.file.Sync()
+	}
+	info, statErr := s.file.Stat()
+	err = errors.Join(err, s.file.Close())
+	if !examined && statErr == nil && info.Size() == 0 {
+		err = errors.Join(err, os.Remove(s.file.Name()))
+	}
+	return err
+}

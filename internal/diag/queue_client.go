@@ -1,0 +1,97 @@
+package diag
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Peek asks for the records that are drained next.
+func (c *Client) Peek(ctx context.Context, p Peek) (Peeked, error) {
+	q := url.Values{"n": {strconv.Itoa(p.N)}}
+	if p.Class != "" {
+		q.Set("class", p.Class)
+	}
+	return call[Peeked](ctx, c, http.MethodGet, "/v1/queue/peek?"+q.Encode(), nil)
+}
+
+// Dead asks for the dead letters.
+func (c *Client) Dead(ctx context.Context) (DeadLetters, error) {
+	return call[DeadLetters](ctx, c, http.MethodGet, "/v1/queue/dead", nil)
+}
+
+// DeadShow asks for one dead letter with its body.
+func (c *Client) DeadShow(ctx context.Context, id string) (DeadRecord, error) {
+	return call[DeadRecord](ctx, c, http.MethodGet, "/v1/queue/dead/show?"+url.Values{"id": {id}}.Encode(), nil)
+}
+
+// RetryDead has dead letters put back into the queue.
+func (c *Client) RetryDead(ctx context.Context, s Selection) (Changed, error) {
+	return call[Changed](ctx, c, http.MethodPost, "/v1/queue/dead/retry", s)
+}
+
+// DropDead has dead letters given up.
+func (c *Client) DropDead(ctx context.Context, s Selection) (Changed, error) {
+	return call[Changed](ctx, c, http.MethodPost, "/v1/queue/dead/drop", s)
+}
+
+// Export copies every queued record to w, one JSON object per line, and returns
+// how many. Within limits each wait for the next part, not the whole. After an
+// error w holds whole lines, and maybe the beginning of one more.
+func (c *Client) Export(ctx context.Context, w io.Writer) (records int, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	idle := time.AfterFunc(c.Within, func() { cancel(context.DeadlineExceeded) })
+	defer idle.Stop()
+	err = c.ask(ctx, http.MethodGet, "/v1/queue/export", nil, func(resp *http.Response) error {
+		chunk := make([]byte, chunkBytes)
+		for {
+			n, err := resp.Body.Read(chunk)
+			idle.Stop() // w may wait for a person
+			if _, werr := w.Write(chunk[:n]); werr != nil {
+				return &writeError{werr}
+			}
+			records += bytes.Count(chunk[:n], []byte{'\n'})
+			switch {
+			case err == io.EOF:
+				return trailed(resp)
+			case err != nil:
+				return err
+			}
+			idle.Reset(c.Within)
+		}
+	})
+	var write *writeError
+	switch {
+	case errors.As(err, &write):
+		return records, fmt.Errorf("export: %w", write.error)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return records, hinted{fmt.Errorf("agent at %s broke the export off after %s", c.Path, plural(uint64(records), "record")), slowReader}
+	}
+	return records, err
+}
+
+// writeError is a fault of the writer that an export goes to.
+type writeError struct{ error }
+
+func (e *writeError) Unwrap() error { return e.error }
+
+// trailed returns what the agent said behind an export.
+func trailed(resp *http.Response) error {
+	text := resp.Trailer.Get(problemTrailer)
+	if text == "" {
+		return nil
+	}
+	answer := &AnswerError{Status: resp.StatusCode}
+	if json.Unmarshal([]byte(text), &answer.Problem) != nil || answer.Message == "" {
+		return &strangerError{fmt.Errorf("its export ended with %q", clean(text))}
+	}
+	return answer
+}

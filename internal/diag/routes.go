@@ -1,0 +1,144 @@
+package diag
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// defaultPeek is how many records a peek returns when it does not say.
+const defaultPeek = 10
+
+// route is one line of the table of contents and its handler: answer or stream.
+type route struct {
+	Route
+	answer func(context.Context, request) (any, error)
+	stream func(context.Context, http.ResponseWriter) error
+}
+
+// request is what came with the head of a request.
+type request struct {
+	query url.Values
+	body  []byte
+}
+
+// table lists the routes that the Provider has answers for.
+func (s *Server) table() []route {
+	p := s.o.Provider
+	all := []route{
+		{Route: Route{Method: http.MethodGet, Path: "/v1/", Help: "this table of contents"}, answer: s.contents},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/status", Help: "the chain from board to hub, and the queue"}, answer: answer(p.Status)},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/sensors", Help: "every sensor with its last reading"}, answer: answer(p.Sensors)},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/queue", Help: "the queue, what was lost, dead letters"}, answer: answer(p.Queue)},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/queue/peek", Help: "the records that are drained next", Params: "class, n"}, answer: about(p.Peek, peekOf)},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/queue/export", Help: "every queued record, as JSON lines"}, stream: s.export()},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/queue/dead", Help: "the dead letters, without their bodies"}, answer: answer(p.Dead)},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/queue/dead/show", Help: "one dead letter, whole", Params: "id"}, answer: about(p.DeadShow, idOf)},
+		{Route: Route{Method: http.MethodPost, Path: "/v1/queue/dead/retry", Changes: true, Help: "put dead letters back into the queue", Params: "ids or all"},
+			answer: about(p.RetryDead, selectionOf)},
+		{Route: Route{Method: http.MethodPost, Path: "/v1/queue/dead/drop", Changes: true, Help: "give dead letters up, and count them as lost", Params: "ids or all"},
+			answer: about(p.DropDead, selectionOf)},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/commands", Help: "what may be commanded and what was"}, answer: answer(p.Commands)},
+		{Route: Route{Method: http.MethodPost, Path: "/v1/flush", Changes: true, Help: "write the queue to disk now"}, answer: answer(p.Flush)},
+	}
+	return slices.DeleteFunc(all, func(r route) bool { return r.answer == nil && r.stream == nil })
+}
+
+// answer makes a handler of a function that wants to know nothing.
+func answer[T any](f func(context.Context) (T, error)) func(context.Context, request) (any, error) {
+	if f == nil {
+		return nil
+	}
+	return func(ctx context.Context, _ request) (any, error) { return f(ctx) }
+}
+
+// about makes a handler of a function and of what reads its argument.
+func about[A, T any](f func(context.Context, A) (T, error), read func(request) (A, error)) func(context.Context, request) (any, error) {
+	if f == nil {
+		return nil
+	}
+	return func(ctx context.Context, r request) (any, error) {
+		a, err := read(r)
+		if err != nil {
+			return nil, err
+		}
+		return f(ctx, a)
+	}
+}
+
+func (s *Server) contents(context.Context, request) (any, error) {
+	c := Contents{Version: Version, PID: os.Getpid()}
+	for _, r := range s.routes {
+		c.Routes = append(c.Routes, r.Route)
+	}
+	return c, nil
+}
+
+func peekOf(r request) (Peek, error) {
+	if err := r.only("class", "n"); err != nil {
+		return Peek{}, err
+	}
+	p := Peek{Class: r.query.Get("class"), N: defaultPeek}
+	if p.Class != "" && !slices.Contains(Classes(), p.Class) {
+		return Peek{}, badRequest(fmt.Sprintf("no class %q", clean(p.Class)), "one of "+strings.Join(Classes(), ", "))
+	}
+	if text := r.query.Get("n"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > MaxPeek {
+			return Peek{}, badRequest(fmt.Sprintf("n is %q", clean(text)), fmt.Sprintf("a number from 1 to %d; the export has everything", MaxPeek))
+		}
+		p.N = n
+	}
+	return p, nil
+}
+
+func idOf(r request) (string, error) {
+	if err := r.only("id"); err != nil {
+		return "", err
+	}
+	id := r.query.Get("id")
+	if id == "" {
+		return "", badRequest("no id given", "GET /v1/queue/dead lists them")
+	}
+	return id, nil
+}
+
+// selectionOf demands a clear word: an empty body is not everything.
+func selectionOf(r request) (Selection, error) {
+	var s Selection
+	d := json.NewDecoder(bytes.NewReader(r.body))
+	d.DisallowUnknownFields()
+	const hint = `{"ids":["..."]} or {"all":true}`
+	if err := d.Decode(&s); err != nil {
+		return Selection{}, badRequest("body: "+err.Error(), hint)
+	}
+	if d.More() {
+		return Selection{}, badRequest("body: more than one JSON value", hint)
+	}
+	if s.All == (len(s.IDs) > 0) {
+		return Selection{}, badRequest("body: either ids or all", hint)
+	}
+	return s, nil
+}
+
+// only refuses parameters that a route does not know, and those given twice.
+func (r request) only(names ...string) error {
+	for name, values := range r.query {
+		switch {
+		case !slices.Contains(names, name):
+			return badRequest(fmt.Sprintf("no parameter %q", clean(name)), "known here: "+strings.Join(names, ", "))
+		case len(values) > 1:
+			return badRequest(fmt.Sprintf("parameter %q is there twice", name), "")
+		}
+	}
+	return nil
+}
+
+func badRequest(message, hint string) error { return refusal(http.StatusBadRequest, message, hint) }

@@ -1,0 +1,148 @@
+package store
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// block is a block on disk that memory knows of: records of it are in memory, or
+// some of them are settled and the rest is not.
+type block struct {
+	key           // of its first record
+	n      int    // records
+	last   uint64 // sequence of the last one
+	seqs   []uint64
+	done   []uint64 // one bit per record that is settled; nil = none
+	left   int      // records not settled
+	refs   int      // records in memory
+	stored int      // bytes on disk
+}
+
+func newBlock(h *blockHead) *block {
+	return &block{key: h.key, n: h.n, last: h.last, left: h.n, stored: h.storedSize}
+}
+
+// number says which sequences the block has, when there are gaps between them.
+func (b *block) number(recs []Record) {
+	if b.last == b.seq+uint64(b.n)-1 {
+		return
+	}
+	b.seqs = make([]uint64, 0, len(recs))
+	for i := range recs {
+		b.seqs = append(b.seqs, recs[i].Seq)
+	}
+}
+
+// index is the place of seq in the block, -1 when it has none.
+func (b *block) index(seq uint64) int {
+	if b.seqs != nil {
+		i, ok := slices.BinarySearch(b.seqs, seq)
+		if !ok {
+			return -1
+		}
+		return i
+	}
+	if seq < b.seq || seq-b.seq >= uint64(b.n) {
+		return -1
+	}
+	return int(seq - b.seq)
+}
+
+func (b *block) settled(i int) bool {
+	return b != nil && b.done != nil && b.done[i/64]&(1<<(i%64)) != 0
+}
+
+// settle marks record i and says that it was not marked before.
+func (b *block) settle(i int) bool {
+	if b.settled(i) {
+		return false
+	}
+	if b.done == nil {
+		b.done = make([]uint64, (b.n+63)/64)
+	}
+	b.done[i/64] |= 1 << (i % 64)
+	b.left--
+	return true
+}
+
+// mark takes up bits that were stored.
+func (b *block) mark(done []uint64) {
+	b.done = done
+	for _, w := range done {
+		b.left -= bits.OnesCount64(w)
+	}
+}
+
+// firstLive is the sequence below which nothing in the block is left; a lower one
+// while its sequences are not known.
+func (b *block) firstLive() uint64 {
+	for i := range b.n {
+		if !b.settled(i) {
+			switch {
+			case b.seqs != nil:
+				return b.seqs[i]
+			case b.last == b.seq+uint64(b.n)-1:
+				return b.seq + uint64(i)
+			}
+			break
+		}
+	}
+	return b.seq
+}
+
+// blockAt is what memory knows of the block on disk, nil when that is nothing. A
+// block of another shape has been written in its place since the file told of it.
+func (s *Store) blockAt(h *blockHead) *block {
+	b := s.blocks[h.key]
+	if b != nil && b.n != h.n && b.refs == 0 {
+		delete(s.blocks, h.key)
+		return nil
+	}
+	return b
+}
+
+// sequence is that of record i.
+func (b *block) sequence(i int) uint64 {
+	if b.seqs != nil {
+		return b.seqs[i]
+	}
+	return b.seq + uint64(i)
+}
+
+// inBlock says that e is on disk in b.
+func (s *Store) inBlock(e *entry, b *block) {
+	s.blocks[b.key] = b
+	e.onDisk, e.blk = true, b
+	b.refs++
+	s.q[e.class].held++
+}
+
+// leaveBlock says that e is not in memory any more, or not on disk.
+func (s *Store) leaveBlock(e *entry) {
+	b := e.blk
+	if b == nil {
+		return
+	}
+	e.blk = nil
+	s.q[e.class].held--
+	if b.refs--; b.refs == 0 && b.done == nil && s.blocks[b.key] == b {
+		delete(s.blocks, b.key)
+	}
+}
+
+// settleStored notes that e, which is on disk, is settled. The next commit takes
+// the mark along, and deletes blocks of which nothing is left.
+func (s *Store) settleStored(e *entry) {
+	b, q := e.blk, &s.q[e.class]
+	if i := b.index(e.seq); i >= 0 && b.settle(i) {
+		q.disk.less(1, e.size)
+		if s.unsaved++; b.left == 0 {
+			s.emptied = append(s.emptied, b)
+		}
+	}
+	if s.known[e.key] == e {
+		delete(s.known, e.key)
+	}
+	s.leaveBlock(e)
+	s.markLazy()
+}

@@ -1,0 +1,174 @@
+package store
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"fieldpost/internal/clock"
+)
+
+// Boot is what is known of one boot of the gateway.
+type Boot struct {
+	Boot        [16]byte      `json:"boot"`
+	Began       time.Time     `json:"began"`       // wall time of its beginning; zero while unknown
+	Uncertainty time.Duration `json:"uncertainty"` // how far Began may be off
+	Powered     time.Duration `json:"powered"`     // how long it has lasted, as far as was seen
+}
+
+// bootsMax is how many boots are remembered.
+const bootsMax = 64
+
+// bootStep is how far Began must be off before it is written again.
+const bootStep = time.Second
+
+// BootTable remembers the boots of which records may still be queued. It is a
+// clock.Timeline: a stamp of an earlier boot is dated by what was learned then,
+// across restarts. It learns when it resolves and at every commit, and is written
+// with the commits that are made anyway.
+type BootTable struct {
+	clock clock.Clock
+	line  *clock.BootTimeline
+
+	mu    sync.Mutex
+	boots []Boot // as they were seen; the present one is the last
+	dirty bool
+}
+
+func newBootTable(c clock.Clock) *BootTable {
+	return &BootTable{clock: c, line: clock.NewTimeline(c)}
+}
+
+// Boots returns the table of boots.
+func (s *Store) Boots() *BootTable { return s.boots }
+
+// Entries returns the boots known, the oldest first, the present one last.
+func (t *BootTable) Entries() []Boot {
+	t.learn(t.clock.Now())
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.boots)
+}
+
+// Resolve implements clock.Timeline.
+func (t *BootTable) Resolve(st clock.Stamp) (at time.Time, uncertainty time.Duration) {
+	now := t.clock.Now()
+	t.learn(now)
+	if st.Trust == clock.TrustSynced || st.Boot == now.Boot {
+		return t.line.Resolve(st)
+	}
+	t.mu.Lock()
+	b, ok := t.find(st.Boot)
+	t.mu.Unlock()
+	if !ok || b.Began.IsZero() || b.Uncertainty > 0 && st.Trust == clock.TrustPlausible {
+		return t.line.Resolve(st)
+	}
+	return b.Began.Add(st.BootTime), b.Uncertainty
+}
+
+func (t *BootTable) find(id [16]byte) (Boot, bool) {
+	i := slices.IndexFunc(t.boots, func(b Boot) bool { return b.Boot == id })
+	if i < 0 {
+		return Boot{}, false
+	}
+	return t.boots[i], true
+}
+
+// learn takes up what the clock says of the present boot.
+func (t *BootTable) learn(now clock.Stamp) {
+	if now.Boot == [16]byte{} {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := slices.IndexFunc(t.boots, func(b Boot) bool { return b.Boot == now.Boot })
+	if i < 0 {
+		t.boots = append(t.boots, Boot{Boot: now.Boot})
+		t.boots = t.boots[max(len(t.boots)-bootsMax, 0):]
+		i, t.dirty = len(t.boots)-1, true
+	}
+	b := &t.boots[i]
+	b.Powered = max(b.Powered, now.BootTime)
+	began := now.Wall.Add(-now.BootTime)
+	off := began.Sub(b.Began).Abs() >= bootStep
+	switch {
+	case now.Trust == clock.TrustSynced && (b.Began.IsZero() || b.Uncertainty > 0 || off):
+		b.Began, b.Uncertainty, t.dirty = began, 0, true
+	case now.Trust == clock.TrustPlausible && (b.Began.IsZero() || b.Uncertainty > 0 && off):
+		b.Began, b.Uncertainty, t.dirty = began, clock.UnvouchedUncertainty, true
+	}
+}
+
+// age is how long ago st was, in powered time, as far as that is known: a boot
+// that is not in the table counts as nothing.
+func (t *BootTable) age(st, now clock.Stamp) time.Duration {
+	if st.Boot == now.Boot {
+		return now.BootTime - st.BootTime
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	age := now.BootTime
+	for i := len(t.boots) - 1; i >= 0; i-- {
+		switch b := t.boots[i]; b.Boot {
+		case now.Boot:
+		case st.Boot:
+			return age + max(b.Powered-st.BootTime, 0)
+		default:
+			age += b.Powered
+		}
+	}
+	return now.BootTime
+}
+
+// restore takes up the boots of the file, which come before the present one, and
+// how long the last of them was seen to last.
+func (t *BootTable) restore(boots []Boot, last [16]byte, powered time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	known := t.boots
+	t.boots = nil
+	for _, b := range boots {
+		if b.Boot == last && b.Powered < powered {
+			b.Powered, t.dirty = powered, true
+		}
+		t.boots = append(t.boots, b)
+	}
+	for _, b := range known {
+		i := slices.IndexFunc(t.boots, func(x Boot) bool { return x.Boot == b.Boot })
+		if i < 0 {
+			t.boots = append(t.boots, b)
+		} else if b.Uncertainty == 0 && !b.Began.IsZero() {
+			t.boots[i] = b
+		}
+	}
+	t.boots = t.boots[max(len(t.boots)-bootsMax, 0):]
+}
+
+// changed returns the table when it is to be written.
+func (t *BootTable) changed() []Boot {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.dirty {
+		return nil
+	}
+	t.dirty = false
+	return slices.Clone(t.boots)
+}
+
+// again says that the table is to be written with the next commit.
+func (t *BootTable) again() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.dirty = true
+}
+
+var keyBoots = []byte("boots")
+
+func writeBoots(tx *bolt.Tx, boots []Boot) error {
+	if boots == nil {
+		return nil
+	}
+	return putJSON(tx.Bucket(bucketBoots), tagBoots, keyBoots, boots)
+}

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// createDisk makes a fresh file under a temporary name. publish gives it its own
+// when it is whole, so that a power cut leaves what was there or a complete file.
+func createDisk(path string, o Options) (*disk, error) {
+	tmp := path + ".new"
+	f, err := lockFile(tmp, os.O_CREATE)
+	if errors.Is(err, errDamaged) {
+		if err = os.RemoveAll(tmp); err == nil {
+			f, err = lockFile(tmp, os.O_CREATE)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Truncate(0); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	d, err := openBolt(tmp, f, o)
+	if err != nil {
+		return nil, err
+	}
+	err = d.update(func(tx *bolt.Tx) error {
+		for _, b := range buckets {
+			if _, err := tx.CreateBucket(b); err != nil {
+				return err
+			}
+		}
+		fresh := persisted{Clean: true}
+		return tx.Bucket(bucketMeta).Put(keyState, fresh.encode())
+	})
+	if err != nil {
+		d.abandon()
+		return nil, err
+	}
+	return d, nil
+}
+
+// publish gives the file its name. What was there is moved to corrupt-<n>/ when
+// aside is set. It lets go of d when it fails.
+func (s *Store) publish(d *disk, aside bool) (*disk, error) {
+	if runtime.GOOS == "windows" { // an open file cannot be renamed there
+		if err := d.close(); err != nil {
+			return nil, err
+		}
+	}
+	var errs []error
+	if aside {
+		errs = append(errs, quarantine(s.o.Dir, s.path()))
+	}
+	if errs = append(errs, os.Rename(d.path, s.path())); errors.Join(errs...) != nil {
+		d.abandon()
+		return nil, errors.Join(errs...)
+	}
+	if err := syncDir(filepath.Dir(s.path()), !s.o.NoSync); err != nil {
+		d.abandon()
+		return nil, err
+	}
+	if runtime.GOOS == "windows" {
+		f, err := lockFile(s.path(), 0)
+		if err != nil {
+			return nil, err
+		}
+		return openBolt(s.path(), f, s.o)
+	}
+	d.path = s.path()
+	return d, nil
+}

@@ -1,0 +1,82 @@
+package store
+
+// found takes the records of one block into memory.
+func (s *Store) found(q *queue, from key, g *stored) {
+	blk := s.blockAt(&g.head)
+	if blk == nil {
+		blk = newBlock(&g.head)
+	}
+	if blk.left == 0 {
+		return
+	}
+	if g.err != nil {
+		s.foundDamaged(q, blk)
+		return
+	}
+	blk.number(g.recs)
+	for i := range g.recs {
+		r := &g.recs[i]
+		k := key{g.head.class, g.head.run, r.Seq}
+		if blk.settled(i) || !from.less(k) || s.known[k] != nil {
+			continue
+		}
+		e := &entry{key: k, rec: *r, size: recordLen(r) + recordOverhead, at: s.now()}
+		e.mem = e.size
+		s.known[k] = e
+		s.inBlock(e, blk)
+		s.memBytes += e.mem
+		q.put(e)
+	}
+	q.found(q.held)
+}
+
+// found says that n records were seen on disk, when the counters of a damaged file
+// tell of less.
+func (q *queue) found(n uint64) {
+	more := n - min(n, q.disk.Count)
+	q.disk.Count += more
+	q.stats.Queued += more
+	q.stats.Produced += more
+}
+
+// foundDamaged loses what is left of a block that cannot be read. Records of it
+// that are in memory were read before: they stay.
+func (s *Store) foundDamaged(q *queue, blk *block) {
+	if s.blocks[blk.key] == nil {
+		s.blocks[blk.key] = blk
+	}
+	count, first, last := uint64(0), uint64(0), uint64(0)
+	for i := range blk.n {
+		seq := blk.seq + uint64(i)
+		if blk.seqs != nil {
+			seq = blk.seqs[i]
+		}
+		if blk.settled(i) || s.known[key{blk.class, blk.run, seq}] != nil {
+			continue
+		}
+		blk.settle(i)
+		if first == 0 {
+			first = seq
+		}
+		last = seq
+		count++
+	}
+	if blk.left == 0 {
+		s.emptied = append(s.emptied, blk)
+	}
+	s.unsaved++
+	count = min(count, q.disk.Count-min(q.held, q.disk.Count))
+	raw := int64(0)
+	if q.disk.Count > 0 {
+		raw = q.disk.Raw / int64(q.disk.Count) * int64(count)
+	}
+	q.disk.less(count, int(raw))
+	q.stats.Queued -= count
+	q.stats.Lost += count
+	q.stats.Bytes -= raw
+	s.markLazy()
+	if count == 0 {
+		return
+	}
+	s.lose(Loss{Reason: LostDamaged, Class: blk.class, Epoch: s.epochOf(blk.key), FirstSeq: first, LastSeq: last, Count: count, Bytes: uint64(raw)})
+}

@@ -1,0 +1,89 @@
+package store
+
+import (
+	"errors"
+
+	berrors "go.etcd.io/bbolt/errors"
+	"time"
+)
+
+// limit is how many bytes may lie on disk, by the options or by what the disk was
+// found to hold.
+func (s *Store) limit() int64 {
+	if s.tight > 0 && s.now() < s.tightEnd {
+		return s.tight
+	}
+	s.tight = 0
+	limit := s.o.MaxBytes
+	if s.free >= 0 {
+		limit = min(limit, s.inFile*3/4+max(s.free-s.o.Headroom, 0))
+	}
+	return limit
+}
+
+// refuses says that a class whose overflow is Refuse has no room for need bytes.
+func (s *Store) refuses(c Class, need int) bool {
+	if s.o.Overflow[c] != Refuse || c == Debug {
+		return false
+	}
+	limit := s.limit()
+	if c == Telemetry {
+		limit -= s.o.Reserve
+	}
+	return s.onDiskBytes()+int64(s.dirtyLen+need) > limit
+}
+
+// autoBytes is the limit when none was asked for: a quarter of what is free.
+const autoBytes = 64 << 20
+
+// measure looks how much is free.
+func (s *Store) measure() {
+	free, ok := freeBytes(s.o.Dir)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.free = -1; ok {
+		s.free = free
+		if s.auto {
+			s.o.MaxBytes = min(autoBytes, max((free+s.inFile)/4, 1<<20))
+			s.auto = false
+		}
+	}
+	if s.o.Reserve <= 0 {
+		s.o.Reserve = min(1<<20, s.o.MaxBytes/8)
+	}
+}
+
+// tighten lowers the limit after the file could not grow: at once when it is at
+// its own limit; when the disk is full, not before memory is half full too.
+func (s *Store) tighten(err error) {
+	own := errors.Is(err, berrors.ErrMaxSizeReached)
+	if !own && s.memBytes < s.o.MaxMemory/2 {
+		return
+	}
+	s.tight = min(s.limit(), s.onDiskBytes()) * 7 / 8
+	s.tightEnd = s.now() + tightFor
+	if own && s.retries < ownRetries {
+		s.retryAt = 0
+	}
+}
+
+// trims says that records must be evicted in a commit of their own before size
+// bytes are put: pages that a transaction frees are for the next one only, and the
+// file cannot grow.
+func (s *Store) trims(size int) bool {
+	return s.tight > 0 && !s.trimmed && s.onDiskBytes()+int64(size) > s.tight
+}
+
+func (s *Store) onDiskBytes() int64 {
+	total := s.dead.disk.Bytes
+	for c := range s.q {
+		total += s.q[c].disk.Bytes
+	}
+	return total
+}
+
+// ownRetries is how often the limit is lowered without a pause.
+const ownRetries = 20
+
+// tightFor is how long a lowered limit holds before the file may try to grow again.
+const tightFor = 10 * time.Minute

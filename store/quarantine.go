@@ -1,0 +1,73 @@
+package store
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	quarantineMax   = 3         // damaged files kept
+	quarantineBytes = 128 << 20 // of them together; the last one is kept whatever its size
+)
+
+// asides returns the numbers of the folders corrupt-<n>, in order.
+func asides(dir string) ([]int, error) {
+	names, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var have []int
+	for _, e := range names {
+		if n, err := strconv.Atoi(strings.TrimPrefix(e.Name(), "corrupt-")); err == nil && strings.HasPrefix(e.Name(), "corrupt-") {
+			have = append(have, n)
+		}
+	}
+	slices.Sort(have)
+	return have, nil
+}
+
+func asideDir(dir string, n int) string { return filepath.Join(dir, "corrupt-"+strconv.Itoa(n)) }
+
+// quarantine gives the file a second name in DIR/corrupt-<n>/, so that the fresh
+// one takes its first in one step, or moves it there where that cannot be done.
+func quarantine(dir, path string) error {
+	have, err := asides(dir)
+	if err != nil {
+		return err
+	}
+	n := 1
+	if len(have) > 0 {
+		n = have[len(have)-1] + 1
+	}
+	if err := os.MkdirAll(asideDir(dir, n), 0o700); err != nil {
+		return err
+	}
+	to := filepath.Join(asideDir(dir, n), filepath.Base(path))
+	if os.Link(path, to) != nil {
+		if err := os.Rename(path, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return tidyAsides(dir, append(have, n))
+}
+
+// tidyAsides removes the oldest of the files set aside that are too many or too large.
+func tidyAsides(dir string, have []int) error {
+	var sum int64
+	var errs []error
+	for i, n := range slices.Backward(have) {
+		kept := len(have) - i
+		if info, err := os.Stat(filepath.Join(asideDir(dir, n), "queue.db")); err == nil {
+			sum += info.Size()
+		}
+		if kept > 1 && (kept > quarantineMax || sum > quarantineBytes) {
+			errs = append(errs, os.RemoveAll(asideDir(dir, n)))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"io"
+	"slices"
+)
+
+// finds is what a file that bbolt is not trusted with still holds. Every part of
+// it passed its checksum.
+type finds struct {
+	whole   bool // the tree was walked to its end: nothing else is in use
+	damaged int  // values with a wrong checksum, as far as they could be told
+	state   *persisted
+	blocks  map[key]*piece
+	dead    map[key]*piece
+	ledger  map[uint64]*lossEntry
+	journal map[uint64]journalRow
+	marks   [Classes]key // the highest watermarks
+	boots   []Boot
+	txn     uint64 // the highest
+	run     uint32 // the highest
+}
+
+// piece is a value in the file.
+type piece struct {
+	key
+	n      int
+	last   uint64
+	txn    uint64
+	flags  byte
+	at     int64
+	length int
+}
+
+// scan reads what f holds. Blocks that a watermark has passed, and those that a
+// later commit wrote anew, are left out.
+func scan(ctx context.Context, f io.ReaderAt, size int64, tell func(Progress)) (*finds, error) {
+	got := &finds{blocks: map[key]*piece{}, dead: map[key]*piece{}, ledger: map[uint64]*lossEntry{}, journal: map[uint64]journalRow{}}
+	sc := &scanner{f: f, size: size, tell: tell}
+	if w, err := newWalker(ctx, f, size); err == nil && w.tree(w.meta.root) == nil {
+		sc.use, got.whole = w.seen, true
+	}
+	if err := sc.run(ctx, got.visit); err != nil {
+		return nil, err
+	}
+	got.whole = got.whole && sc.bad == 0
+	got.settle()
+	return got, nil
+}
+
+func (g *finds) visit(k, v []byte, at int64) {
+	switch len(k) {
+	case blockKeyLen:
+		h, err := parseBlock(k, v, 0)
+		if err != nil {
+			g.damaged++
+			return
+		}
+		g.txn, g.run = max(g.txn, h.txn), max(g.run, h.run)
+		if w := (key{h.class, h.ackRun, h.ackSeq}); g.marks[h.class].less(w) {
+			g.marks[h.class] = w
+		}
+		if old := g.blocks[h.key]; old == nil || old.txn < h.txn {
+			g.blocks[h.key] = &piece{h.key, h.n, h.last, h.txn, h.flags, at, len(v)}
+		}
+	case keyLen:
+		d, err := decodeDead(k, v)
+		if err != nil {
+			g.damaged++
+			return
+		}
+		if p, ok := parseKey(k, 0); ok && p.seq == d.Record.Seq {
+			g.dead[p] = &piece{key: p, n: 1, last: p.seq, at: at, length: len(v)}
+		}
+	case len(numberKey(0)):
+		var r journalRow
+		e := &lossEntry{}
+		switch {
+		case openJSON(tagJournal, k, v, &r) == nil:
+			if old, ok := g.journal[r.ID]; !ok || old.Outcome.Verdict == Pending {
+				g.journal[r.ID] = r
+			}
+		case openJSON(tagLedger, k, v, e) == nil:
+			if old := g.ledger[e.ID]; old == nil || old.Loss.Count < e.Loss.Count || e.Reported && !old.Reported {
+				g.ledger[e.ID] = e
+			}
+		default:
+			g.damaged++
+		}
+	case len(keyBoots):
+		var boots []Boot
+		if openJSON(tagBoots, k, v, &boots) == nil && len(boots) >= len(g.boots) {
+			g.boots = boots
+		}
+	case len(keyState):
+		if p, err := decodeMeta(v); err != nil {
+			g.damaged++
+		} else if g.state == nil || g.state.Txn < p.Txn {
+			g.state = &p
+			g.txn, g.run = max(g.txn, p.Txn), max(g.run, p.Run)
+		}
+	}
+}
+
+// settle leaves out what is known to be settled or to be an older copy.
+func (g *finds) settle() {
+	if g.whole {
+		return
+	}
+	for k, p := range g.blocks {
+		if w := g.marks[k.class]; p.flags&retried == 0 && !w.less(key{k.class, k.run, p.last}) {
+			delete(g.blocks, k)
+		}
+	}
+	var prev *piece
+	for _, p := range g.sorted() {
+		if prev == nil || prev.class != p.class || prev.run != p.run || prev.last < p.seq {
+			prev = p
+			continue
+		}
+		if prev.txn < p.txn {
+			delete(g.blocks, prev.key)
+			prev = p
+		} else {
+			delete(g.blocks, p.key)
+		}
+	}
+	for k := range g.dead {
+		if p := g.covers(k); p != nil && p.flags&retried != 0 {
+			delete(g.dead, k) // it was put back into the queue later
+		}
+	}
+}
+
+func (g *finds) covers(k key) *piece {
+	for _, p := range g.blocks {
+		if p.class == k.class && p.run == k.run && p.seq <= k.seq && k.seq <= p.last {
+			return p
+		}
+	}
+	return nil
+}
+
+// sorted returns the blocks in the order of their keys.
+func (g *finds) sorted() []*piece { return sortPieces(g.blocks) }
+
+func sortPieces(m map[key]*piece) []*piece {
+	out := make([]*piece, 0, len(m))
+	for _, p := range m {
+		out = append(out, p)
+	}
+	slices.SortFunc(out, func(a, b *piece) int {
+		if a.less(b.key) {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// value reads the value of a piece.
+func (p *piece) value(f io.ReaderAt) ([]byte, error) {
+	v := make([]byte, p.length)
+	_, err := f.ReadAt(v, p.at)
+	return v, err
+}
