@@ -12,6 +12,8 @@ import (
 
 	"fieldpost/store"
 	"fieldpost/store/storetest"
+	"os"
+	"strconv"
 )
 
 // model is what a store must look like from outside: the queued records of each
@@ -35,6 +37,10 @@ func TestModel(t *testing.T) {
 	if testing.Short() {
 		seeds = 40
 	}
+	if n, err := strconv.Atoi(os.Getenv("FIELDPOST_MODEL_SEEDS")); err == nil {
+		seeds = n
+	}
+	t.Logf("%d seeds", seeds)
 	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
 			m := &model{t: t, rnd: rand.New(rand.NewPCG(uint64(seed), 1)), exact: seed%2 == 0, state: map[store.ID]string{}, open: map[*store.Lease][]store.ID{}}

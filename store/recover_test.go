@@ -59,7 +59,7 @@ func TestSalvage(t *testing.T) {
 			share float64
 		}{
 			"metas":     {func(b []byte) []byte { clear(b[:8192]); return b }, 1},
-			"half cut":  {func(b []byte) []byte { return b[:len(b)/2] }, 0.1},
+			"half cut":  {func(b []byte) []byte { return b[:used(b)/2*4096] }, 0.1},
 			"root page": {func(b []byte) []byte { clear(b[root(b)*4096:][:4096]); return b }, 0.9},
 		} {
 			t.Run(fmt.Sprintf("%s clean=%v", name, clean), func(t *testing.T) {
@@ -102,11 +102,22 @@ func TestSalvage(t *testing.T) {
 
 // root is the page that the newer meta page begins with.
 func root(b []byte) int {
-	m := b[:4096]
-	if bytes.Compare(rev(b[4096+64:][:8]), rev(b[64:][:8])) > 0 {
-		m = b[4096:8192]
-	}
+	m := latestMeta(b)
 	return int(m[32]) | int(m[33])<<8
+}
+
+// used is the number of pages below the high-water mark: what is behind them may
+// be cut off without harm.
+func used(b []byte) int {
+	m := latestMeta(b)
+	return int(m[56]) | int(m[57])<<8
+}
+
+func latestMeta(b []byte) []byte {
+	if bytes.Compare(rev(b[4096+64:][:8]), rev(b[64:][:8])) > 0 {
+		return b[4096:8192]
+	}
+	return b[:4096]
 }
 
 // TestFormat1: a file of one key per record is taken over whole.
