@@ -55,7 +55,7 @@ func watchFromEnvironment() agent.Watch {
 // the end.
 func TestKill(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes a minute")
+		t.Skip("fifty lives of the program")
 	}
 	seed := uint64(20261121)
 	random := rand.New(rand.NewPCG(seed, 0))
