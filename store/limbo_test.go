@@ -49,14 +49,14 @@ func testLimbo(t *testing.T, landed bool) {
 	l.Dead(l.Records()[1].ID, errors.New("no"))
 	add(5)
 	wantPhase := PhaseNew
-	begun := make(chan error, 1)
+	s.io <- struct{}{}
 	s.mu.Lock()
 	it := &journalItem{JournalEntry: JournalEntry{Command: Command{MessageID: "m", Seq: 1}}}
 	it.key = commandKey(&it.Command)
 	r := s.request(it, it.JournalEntry, true)
 	s.mu.Unlock()
+	synctest.Wait() // the committer waits for the file: what follows is done in its stead
 
-	s.io <- struct{}{} // before the committer takes the request
 	s.mu.Lock()
 	b := s.build(false)
 	s.mu.Unlock()
@@ -67,13 +67,11 @@ func testLimbo(t *testing.T, landed bool) {
 		wantPhase = PhaseStarted
 	}
 	s.mu.Lock()
-	s.limbo, s.doubt = b, fmt.Errorf("%w: input/output error", errCommit)
-	s.open = false
+	s.limbo = b
+	s.troubled(fmt.Errorf("%w: input/output error", errCommit))
 	s.mu.Unlock()
 	<-s.io
-	s.urge()
-	begun <- s.await(ctx, r)
-	if err := <-begun; (err == nil) != landed {
+	if err := s.await(ctx, r); (err == nil) != landed {
 		t.Errorf("begin: %v", err)
 	}
 	if st, err := s.Journal().Begin(ctx, Command{MessageID: "m", Seq: 1}); err != nil || st.Phase != wantPhase {
