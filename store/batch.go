@@ -50,13 +50,13 @@ func (s *Store) build(final bool) *batch {
 	s.markTails(b)
 	b.state = s.snapshot(b)
 	b.boots = s.boots.changed()
-	b.loosen = s.partials(&b.state)
+	b.marks, b.loosen = s.partials()
 	return b
 }
 
 // booked takes up that b is on disk.
 func (s *Store) booked(b *batch) {
-	s.force, s.txn, s.trimmed = s.force && b.trim, b.state.Txn, b.trim
+	s.force, s.txn, s.trimmed = s.force && b.trim || b.again, b.state.Txn, b.trim
 	for _, r := range b.journal {
 		if r.rec != nil {
 			s.enterStored(r.rec)

@@ -91,11 +91,11 @@ func (b *block) firstLive() uint64 {
 }
 
 // blockAt is what memory knows of the block on disk, nil when that is nothing. A
-// block of another shape has been written in its place since the file told of it.
+// block that the transaction under way has written anew is not known yet: nothing
+// in it is settled.
 func (s *Store) blockAt(h *blockHead) *block {
 	b := s.blocks[h.key]
-	if b != nil && b.n != h.n && b.refs == 0 {
-		delete(s.blocks, h.key)
+	if b == nil || b.n != h.n || h.txn == s.writing {
 		return nil
 	}
 	return b

@@ -25,7 +25,8 @@ type batch struct {
 	puts    []*entry
 	blocks  []ready  // of puts
 	dels    []*block // nothing is left of them
-	loosen  []*block // to be written anew, without what is settled
+	marks   []mark   // of blocks that are settled in part
+	loosen  []*block // of these, to be written anew, without what is settled
 	recasts []recast // of these
 	unsaved int      // settled records whose marks the state carries
 	tails   [Classes]key
@@ -44,6 +45,7 @@ type batch struct {
 	more    bool  // records were left for the next
 	limit   int64 // bytes on disk to stay below
 	trim    bool  // this one only makes room for the next
+	again   bool  // what should have gone must wait for the next
 
 	lost    tally           // by eviction in this transaction
 	evicted [Classes]onDisk // of these, records
@@ -121,7 +123,7 @@ func (s *Store) commit(final bool) (more bool, err error) {
 	s.booked(b)
 	s.recovered()
 	s.wake()
-	return b.more, nil
+	return b.more || b.again, nil
 }
 
 // write carries out b.
@@ -146,6 +148,7 @@ func (s *Store) write(tx *bolt.Tx, b *batch) error {
 		return err
 	}
 	s.writing = b.state.Txn
+	defer func() { s.writing = 0 }()
 	s.watermarks(queue, b)
 	if err := s.writeOps(tx, b); err != nil {
 		return err
@@ -158,7 +161,7 @@ func (s *Store) write(tx *bolt.Tx, b *batch) error {
 			return err
 		}
 	}
-	if err := s.encodePuts(b); err != nil {
+	if err := s.encodePuts(queue, b); err != nil {
 		return err
 	}
 	if err := s.makeRoom(tx, b); err != nil {
@@ -182,6 +185,7 @@ func (s *Store) write(tx *bolt.Tx, b *batch) error {
 	for c := range b.oldest {
 		b.oldest[c] = s.oldestStored(queue, Class(c))
 	}
+	b.state.partial = b.marked()
 	return tx.Bucket(bucketMeta).Put(keyState, b.state.encode())
 }
 
@@ -236,7 +240,7 @@ func (s *Store) oldestStored(queue *bolt.Bucket, c Class) (st clock.Stamp) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	blk := s.blocks[h.key]
+	blk := s.blockAt(&h)
 	for i := range recs {
 		if !blk.settled(i) {
 			return recs[i].Stamp

@@ -1,5 +1,7 @@
 package store
 
+import bolt "go.etcd.io/bbolt"
+
 // ready is a block ready to be put.
 type ready struct {
 	head    blockHead
@@ -32,12 +34,15 @@ func (s *Store) encode(recs []*Record, flags byte, run uint32) (ready, error) {
 
 // encodePuts packs what b puts: records of a class and a run, about as many as
 // one block takes.
-func (s *Store) encodePuts(b *batch) error {
+func (s *Store) encodePuts(queue *bolt.Bucket, b *batch) error {
 	for from := 0; from < len(b.puts); {
 		first, size, to := b.puts[from], 0, from
 		for ; to < len(b.puts) && to-from < blockRecords; to++ {
 			e := b.puts[to]
 			if e.class != first.class || e.run != first.run || to > from && size+e.rawLen() > s.target {
+				break
+			}
+			if to > from && s.between(queue, b.puts[to-1].key, e.key) {
 				break
 			}
 			size += e.rawLen()
@@ -48,6 +53,18 @@ func (s *Store) encodePuts(b *batch) error {
 		from = to
 	}
 	return nil
+}
+
+// between says that a block lies in the gap between two keys, as one that was put
+// back does: blocks must not span each other.
+func (s *Store) between(queue *bolt.Bucket, from, to key) bool {
+	if from.seq+1 == to.seq {
+		return false
+	}
+	from.seq++
+	k, _ := queue.Cursor().Seek(from.bytes(s.run))
+	first, _, ok := parseBlockKey(k, s.run)
+	return ok && first.class == to.class && first.run == to.run && first.seq < to.seq
 }
 
 // encodeRun makes one block of the entries, or more when they pack badly.

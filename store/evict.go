@@ -81,11 +81,12 @@ func (s *Store) evictStored(bucket *bolt.Bucket, b *batch, class Class, reason s
 		if err != nil {
 			h = blockHead{key: first, n: n, last: first.seq + uint64(n) - 1}
 		}
-		if err == nil && h.txn == s.writing {
-			continue // its shape is not booked yet
-		}
 		if !goOn(freed, recs) {
 			break
+		}
+		if err == nil && h.txn == s.writing {
+			b.again = true // what of it is in memory cannot be told before it is booked
+			continue
 		}
 		if !s.claim(b, &h, recs, reason) {
 			continue

@@ -128,9 +128,26 @@ func decodeMeta(v []byte) (p persisted, err error) {
 	return p, nil
 }
 
+// mark is what the meta record says of a block that is settled in part.
+type mark struct {
+	block *block
+	text  []byte
+}
+
+// marked joins the marks of the blocks that the transaction leaves as they are.
+func (b *batch) marked() (out []byte) {
+	for _, m := range b.marks {
+		is := func(k *block) bool { return k == m.block }
+		if !slices.ContainsFunc(b.removed, is) && !slices.ContainsFunc(b.recasts, func(r recast) bool { return is(r.block) }) {
+			out = append(out, m.text...)
+		}
+	}
+	return out
+}
+
 // partials writes down which blocks are settled in part, and returns those for
 // which there is no room.
-func (s *Store) partials(p *persisted) (loosen []*block) {
+func (s *Store) partials() (marks []mark, loosen []*block) {
 	var some []*block
 	for _, b := range s.blocks {
 		if b.done != nil && b.left > 0 {
@@ -143,12 +160,13 @@ func (s *Store) partials(p *persisted) (loosen []*block) {
 		}
 		return 1
 	})
+	size := 0
 	for _, b := range slices.Backward(some) {
 		run := b.run
 		if run == thisRun {
 			run = s.run
 		}
-		add := append(p.partial, byte(b.class))
+		add := []byte{byte(b.class)}
 		add = binary.AppendUvarint(add, uint64(run))
 		add = binary.AppendUvarint(add, b.seq)
 		add = binary.AppendUvarint(add, uint64(b.n))
@@ -157,13 +175,14 @@ func (s *Store) partials(p *persisted) (loosen []*block) {
 		for i := 0; i < b.n; i += 8 {
 			add = append(add, byte(b.done[i/64]>>(i%64)))
 		}
-		if len(add) > partialMax {
+		if size+len(add) > partialMax {
 			loosen = append(loosen, b)
 			continue
 		}
-		p.partial = add
+		size += len(add)
+		marks = append(marks, mark{b, add})
 	}
-	return loosen
+	return marks, loosen
 }
 
 // parsePartials reads what partials wrote.

@@ -124,9 +124,11 @@ func (s *Store) seed(g *finds) (state persisted, keep func(*piece) bool) {
 		return state, func(*piece) bool { return true }
 	}
 	s.decideLimbo(g.state, g.whole)
-	state = s.snapshot(&batch{})
+	b := &batch{}
+	state = s.snapshot(b)
 	state.Txn = s.txn
-	s.partials(&state)
+	b.marks, _ = s.partials()
+	state.partial = b.marked()
 	g.ledger, g.journal = map[uint64]*lossEntry{}, map[uint64]journalRow{}
 	for _, e := range s.led.entries {
 		copied := *e

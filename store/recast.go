@@ -79,4 +79,10 @@ func (s *Store) bookRecast(r recast) {
 	if b.refs > 0 || b.done != nil {
 		s.blocks[b.key] = b
 	}
+	// Records come into it and go from it by its new shape: it may be empty now, or
+	// hold some again.
+	s.emptied = slices.DeleteFunc(s.emptied, func(x *block) bool { return x == b })
+	if b.left == 0 {
+		s.emptied = append(s.emptied, b)
+	}
 }

@@ -145,10 +145,9 @@ func (s *Store) putBack(bucket *bolt.Bucket, b *batch, back []revival) error {
 // merge writes a block anew with back among its records.
 func (s *Store) merge(bucket *bolt.Bucket, b *batch, h *blockHead, recs []Record, back []revival) error {
 	s.mu.Lock()
-	blk := s.blockAt(h)
-	r := recast{block: blk}
-	if blk != nil {
-		r.done = slices.Clone(blk.done)
+	r := recast{block: s.blockAt(h)}
+	if r.block != nil {
+		r.done = slices.Clone(r.block.done)
 	}
 	s.mu.Unlock()
 	was := block{done: r.done}
@@ -191,7 +190,12 @@ func (s *Store) merge(bucket *bolt.Bucket, b *batch, h *blockHead, recs []Record
 		return err
 	}
 	b.state.Classes[h.class].Bytes += int64(nb.head.storedSize)
-	if r.head = nb.head; blk != nil {
+	r.head = nb.head
+	again := slices.IndexFunc(b.recasts, func(x recast) bool { return x.head.key == h.key && h.txn == s.writing })
+	switch {
+	case again >= 0:
+		b.recasts[again].head, b.recasts[again].seqs = r.head, r.seqs
+	case r.block != nil:
 		b.recasts = append(b.recasts, r)
 	}
 	return nil

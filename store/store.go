@@ -21,7 +21,7 @@ type Store struct {
 	packer  compressor    // under io
 	raw     []byte        // of a block being packed, under io
 	target  int           // bytes of records that fit a block when packed, under io
-	writing uint64        // number of the transaction under way, under io
+	writing uint64        // number of the transaction under way, 0 = none, under io
 	thinned [Classes]key  // how far each class was thinned, under io
 	tick    int           // counts the records that thinning saw, under io
 	marks   [Classes]key  // the watermarks of the transaction under way, under io

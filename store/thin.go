@@ -74,7 +74,7 @@ func (s *Store) pick(b *batch, h *blockHead, recs []Record) (*recast, []*Record)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	blk := s.blockAt(h)
-	if blk != nil && blk.left == 0 || h.txn == s.writing {
+	if h.txn == s.writing || blk != nil && blk.left == 0 {
 		return nil, nil
 	}
 	r := &recast{block: blk}
