@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,13 +10,19 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"fieldpost/internal/clock"
 )
 
 // FsckOptions says what Fsck does beside looking.
 type FsckOptions struct {
-	Salvage io.Writer // what can be read, one JSON object a line; default none
+	Salvage func(Salvaged) error // takes what can be read, in order; an error ends Fsck; default none
+}
+
+// Salvaged is a record that can be read.
+type Salvaged struct {
+	Record      Record
+	At          time.Time     // when it happened, by the boots that the file knows; zero when unknown
+	Uncertainty time.Duration // of At
+	Dead        *DeadLetter   // the refusal of a dead letter, or nil
 }
 
 // Report is what Fsck found.
@@ -81,9 +86,16 @@ func Fsck(ctx context.Context, dir string, o FsckOptions) (Report, error) {
 		return fail(err)
 	}
 	r.Size = info.Size()
-	g, err := r.look(ctx, f)
+	g, use, err := r.look(ctx, f)
 	if err != nil {
 		return fail(err)
+	}
+	if g == nil {
+		if is, err := r.look1(ctx, f, use, o.Salvage); err != nil || is {
+			return r, err
+		}
+		r.Problems = append(r.Problems, "it holds nothing that a queue would")
+		return r, nil
 	}
 	if err := r.salvage(f, g, o.Salvage); err != nil {
 		return fail(err)
@@ -91,8 +103,9 @@ func Fsck(ctx context.Context, dir string, o FsckOptions) (Report, error) {
 	return r, nil
 }
 
-// look walks the tree and reads every page.
-func (r *Report) look(ctx context.Context, f *os.File) (*finds, error) {
+// look walks the tree and reads every page. It finds nil in a file of another
+// format; use names the pages in use when the tree is whole.
+func (r *Report) look(ctx context.Context, f *os.File) (g *finds, use []uint64, err error) {
 	w, err := newWalker(ctx, f, r.Size)
 	if err == nil {
 		r.Pages = int(w.meta.pgid)
@@ -100,20 +113,22 @@ func (r *Report) look(ctx context.Context, f *os.File) (*finds, error) {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case err != nil:
+		return nil, nil, ctx.Err()
+	case err == nil:
+		use = w.seen
+	default:
 		r.Problems = append(r.Problems, err.Error())
 	}
-	g, err := scan(ctx, f, r.Size, func(Progress) {})
-	if err != nil {
-		return nil, err
+	if g, err = scan(ctx, f, r.Size, func(Progress) {}); err != nil {
+		return nil, nil, err
 	}
+	r.Format = "not a queue"
+	if len(g.blocks)+len(g.dead)+len(g.journal) == 0 && g.state == nil {
+		return nil, use, nil
+	}
+	r.Format = fmt.Sprintf("blocks, format %d", blockVersion)
 	if g.damaged > 0 {
 		r.Problems = append(r.Problems, fmt.Sprintf("%d values fail their checksum", g.damaged))
-	}
-	r.Format = "not a queue of this format"
-	if len(g.blocks)+len(g.dead)+len(g.journal) > 0 || g.state != nil {
-		r.Format = fmt.Sprintf("blocks, format %d", blockVersion)
 	}
 	if st := g.state; st != nil {
 		r.Store, r.Epoch, r.Run, r.Clean, r.Written = hex.EncodeToString(st.Store[:]), st.Epoch, st.Run, st.Clean, st.At
@@ -129,27 +144,31 @@ func (r *Report) look(ctx context.Context, f *os.File) (*finds, error) {
 			r.JournalOpen++
 		}
 	}
-	return g, nil
+	return g, use, nil
 }
 
-// salvage counts what is left and writes it to out, when that is given.
-func (r *Report) salvage(f io.ReaderAt, g *finds, out io.Writer) error {
+// handing dates records by the boots that a file knows and gives them to out.
+func handing(known []Boot, out func(Salvaged) error) func(Record, *DeadLetter) error {
+	if out == nil {
+		return func(Record, *DeadLetter) error { return nil }
+	}
+	boots := newBootTable(wallClock{})
+	boots.restore(known, [16]byte{}, 0)
+	return func(r Record, d *DeadLetter) error {
+		at, uncertainty := boots.Resolve(r.Stamp)
+		return out(Salvaged{r, at, uncertainty, d})
+	}
+}
+
+// salvage counts what is left and hands it to out, when that is given.
+func (r *Report) salvage(f io.ReaderAt, g *finds, out func(Salvaged) error) error {
 	partial := map[key]*block{}
 	if g.state != nil {
 		for _, b := range parsePartials(g.state.partial) {
 			partial[b.key] = b
 		}
 	}
-	var enc *json.Encoder
-	if out != nil {
-		enc = json.NewEncoder(out)
-	}
-	line := func(r *Record, cause string) error {
-		if enc == nil {
-			return nil
-		}
-		return enc.Encode(lineOf(r, cause))
-	}
+	hand := handing(g.boots, out)
 	var packer compressor
 	for _, p := range g.sorted() {
 		v, err := p.value(f)
@@ -172,7 +191,7 @@ func (r *Report) salvage(f io.ReaderAt, g *finds, out io.Writer) error {
 				continue
 			}
 			pc.Salvaged++
-			if err := line(&recs[i], ""); err != nil {
+			if err := hand(recs[i], nil); err != nil {
 				return err
 			}
 		}
@@ -184,42 +203,10 @@ func (r *Report) salvage(f io.ReaderAt, g *finds, out io.Writer) error {
 		}
 		if d, err := decodeDead(p.key.bytes(0), v); err == nil {
 			r.PerClass[p.class].Dead++
-			if err := line(&d.Record, d.Cause); err != nil {
+			if err := hand(d.Record, &d); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// salvageLine is one record as Fsck writes it.
-type salvageLine struct {
-	ID            string            `json:"id"`
-	Class         string            `json:"class"`
-	Kind          string            `json:"kind"`
-	Time          *time.Time        `json:"time,omitempty"` // as believed when taken
-	BootTimeS     float64           `json:"boot_time_s,omitempty"`
-	Subject       string            `json:"subject,omitempty"`
-	CorrelationID string            `json:"correlation_id,omitempty"`
-	ContentType   string            `json:"content_type,omitempty"`
-	Props         map[string]string `json:"props,omitempty"`
-	Body          json.RawMessage   `json:"body,omitempty"`        // when it is JSON
-	Base64        []byte            `json:"body_base64,omitempty"` // when it is not
-	DeadCause     string            `json:"dead_cause,omitempty"`  // the hub's words about a dead letter
-}
-
-func lineOf(r *Record, cause string) salvageLine {
-	l := salvageLine{
-		ID: r.ID.String(), Class: r.Class.String(), Kind: r.Kind.String(), BootTimeS: r.Stamp.BootTime.Seconds(), Subject: r.Subject,
-		CorrelationID: r.CorrelationID, ContentType: r.ContentType, Props: r.Props, DeadCause: cause,
-	}
-	if at := r.Stamp.Wall; at.After(clock.Floor) {
-		l.Time = &at
-	}
-	if json.Valid(r.Body) {
-		l.Body = r.Body
-	} else {
-		l.Base64 = r.Body
-	}
-	return l
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -13,43 +14,55 @@ const AllClasses Class = 255
 // peekRecords is how many records are read for Export at a time, about.
 const peekRecords = 512
 
+// ErrPartial is returned beside what is in memory when the file is not open.
+var ErrPartial = errors.New("the queue's file is not open: only what is in memory was read")
+
 // Peek returns the first n queued records of class, or of all, in drain order,
-// without taking them. Leased ones are among them.
+// without taking them. Leased ones are among them. It does not wait for the file
+// to be open: then it returns ErrPartial beside what is in memory.
 func (s *Store) Peek(ctx context.Context, class Class, n int) ([]Record, error) {
 	var out []Record
+	partial := false
 	for c := range Class(Classes) {
 		if class != AllClasses && class != c {
 			continue
 		}
 		for at, end := (key{class: c}), false; !end && len(out) < n; {
-			recs, last, done, err := s.peekAfter(ctx, at, n-len(out))
+			g, err := s.peekAfter(ctx, at, n-len(out))
 			if err != nil {
 				return nil, err
 			}
-			out = append(out, recs[:min(len(recs), n-len(out))]...)
-			at, end = last, done
+			out = append(out, g.recs[:min(len(g.recs), n-len(out))]...)
+			at, end, partial = g.last, g.end, partial || g.partial
 		}
+	}
+	if partial {
+		return out, ErrPartial
 	}
 	return out, nil
 }
 
 // Export calls f with every queued record, in drain order, without taking any.
 // It ends with the first error of f. What is appended or settled meanwhile may be
-// among them or not.
+// among them or not. It ends with ErrPartial where Peek does.
 func (s *Store) Export(ctx context.Context, f func(Record) error) error {
+	partial := false
 	for c := range Class(Classes) {
 		for at, end := (key{class: c}), false; !end; {
-			recs, last, done, err := s.peekAfter(ctx, at, peekRecords)
+			g, err := s.peekAfter(ctx, at, peekRecords)
 			if err != nil {
 				return err
 			}
-			for _, r := range recs {
+			for _, r := range g.recs {
 				if err := f(r); err != nil {
 					return err
 				}
 			}
-			at, end = last, done
+			at, end, partial = g.last, g.end, partial || g.partial
 		}
+	}
+	if partial {
+		return ErrPartial
 	}
 	return nil
 }
@@ -60,28 +73,38 @@ type placed struct {
 	rec Record
 }
 
-// peekAfter returns records behind from, about n, and the key of the last.
-func (s *Store) peekAfter(ctx context.Context, from key, n int) (out []Record, last key, end bool, err error) {
-	if err := s.waitOpen(ctx); err != nil {
-		return nil, from, true, err
-	}
+// glance is what one step of Peek or Export saw.
+type glance struct {
+	recs    []Record
+	last    key  // of the last record
+	end     bool // nothing is behind it
+	partial bool // the file could not be asked
+}
+
+// peekAfter looks at about n records behind from.
+func (s *Store) peekAfter(ctx context.Context, from key, n int) (g glance, err error) {
 	select {
 	case s.io <- struct{}{}:
 	case <-ctx.Done():
-		return nil, from, true, ctx.Err()
+		return g, ctx.Err()
+	case <-s.closed:
+		return g, ErrClosed
 	}
 	defer func() { <-s.io }()
 	var got []placed
-	end = true
-	if s.disk != nil && from.class != Debug {
-		if got, end, err = s.peekStored(from, n); err != nil {
-			return nil, from, true, err
+	g = glance{last: from, end: true, partial: s.disk == nil}
+	if !g.partial && from.class != Debug {
+		if got, g.end, err = s.peekStored(from, n); err != nil {
+			return g, err
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended {
+		return g, ErrClosed
+	}
 	for k, e := range s.known {
-		if k.class == from.class && !e.onDisk && e.state <= leased && from.less(k) && (end || k.less(got[len(got)-1].key)) {
+		if k.class == from.class && (g.partial || !e.onDisk) && e.state <= leased && from.less(k) && (g.end || k.less(got[len(got)-1].key)) {
 			got = append(got, placed{k, e.rec})
 		}
 	}
@@ -91,11 +114,10 @@ func (s *Store) peekAfter(ctx context.Context, from key, n int) (out []Record, l
 		}
 		return 1
 	})
-	last = from
 	for _, p := range got {
-		out, last = append(out, p.rec), p.key
+		g.recs, g.last = append(g.recs, p.rec), p.key
 	}
-	return out, last, end, nil
+	return g, nil
 }
 
 // peekStored reads blocks behind from until they have n records.

@@ -139,6 +139,11 @@ func TestFormat1(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(o.Dir, "queue.db"), b, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	var came int
+	r, err := store.Fsck(bg, o.Dir, store.FsckOptions{Salvage: func(store.Salvaged) error { came++; return nil }})
+	if err != nil || len(r.Problems) != 0 || !strings.Contains(r.Format, "format 1") || r.PerClass[store.Telemetry].Salvaged == 0 || r.JournalOpen != 1 {
+		t.Errorf("fsck: %+v, %v", r, err)
+	}
 	s := store.New(o)
 	stop := storetest.Start(t, s)
 	if dl, err := s.DeadLetters(bg); err != nil || len(dl) != 2 || dl[0].Cause != "no" {
@@ -160,6 +165,9 @@ func TestFormat1(t *testing.T) {
 		if strings.HasPrefix(body, "record ") {
 			n++
 		}
+	}
+	if came != len(got)+2 { // and the dead letters
+		t.Errorf("fsck brought %d records, %d are drained", came, len(got))
 	}
 	if n != 50 || len(got) != 51 || len(asides(t, o.Dir)) != 0 {
 		t.Errorf("%d of %d records, set aside %v", n, len(got), asides(t, o.Dir))

@@ -72,7 +72,7 @@ func examine(ctx context.Context, e env, dir, out string) (store.Report, int) {
 	if err != nil {
 		return store.Report{}, fail(e, exitFailure, err, "name a new file outside of the store: --salvage FILE")
 	}
-	report, err := store.Fsck(ctx, dir, store.FsckOptions{Salvage: salvage.writer()})
+	report, err := store.Fsck(ctx, dir, store.FsckOptions{Salvage: salvage.take()})
 	if err := salvage.end(err == nil); err != nil {
 		return report, fail(e, exitFailure, fmt.Errorf("salvage: %w", err), "")
 	}

@@ -2,11 +2,14 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+
+	"fieldpost/internal/diag"
+	"fieldpost/store"
 )
 
 // salvage is where salvaged records go; a nil one is nowhere.
@@ -64,12 +67,25 @@ func within(dir, path string) (bool, error) {
 	}
 }
 
-// writer returns nil, and no writer that is nil, when nothing is to be salvaged.
-func (s *salvage) writer() io.Writer {
+// take returns what writes one record as agent queue export and agent queue dead
+// show do, or nil when nothing is to be salvaged.
+func (s *salvage) take() func(store.Salvaged) error {
 	if s == nil {
 		return nil
 	}
-	return s.buffer
+	lines := json.NewEncoder(s.buffer)
+	return func(r store.Salvaged) error {
+		record := diag.Record{
+			MessageID: r.Record.ID.String(), Class: r.Record.Class.String(), Kind: r.Record.Kind.String(),
+			At: r.At, UncertaintyS: r.Uncertainty.Seconds(), Subject: r.Record.Subject,
+			CorrelationID: r.Record.CorrelationID, ContentType: r.Record.ContentType, Properties: r.Record.Props,
+		}
+		record.SetBody(r.Record.Body)
+		if r.Dead == nil {
+			return lines.Encode(record)
+		}
+		return lines.Encode(diag.DeadRecord{Record: record, Cause: r.Dead.Cause, RefusedAt: r.Dead.At})
+	}
 }
 
 // end completes the file, or removes it when it holds nothing.

@@ -16,6 +16,7 @@ func queueCommands() []command {
 		{"queue stat", "count what waits, what died and what was lost; plain agent queue does the same", "agent queue stat --json", runQueueStat},
 		{"queue peek", "show the records that are drained next, and leave them there", "agent queue peek --class alarm -n 3", runQueuePeek},
 		{"queue export", "print every queued record as one JSON object a line, and leave them there", "agent queue export > records.jsonl", runQueueExport},
+		{"queue flush", "write what is in memory to disk now", "agent queue flush", runQueueFlush},
 		{"queue dead", "list, show, retry or drop what the hub refused; alone it lists", "agent queue dead", runDead},
 		{"queue dead list", "list the records that the hub refused for themselves, with its words", "agent queue dead list", runDeadList},
 		{"queue dead show", "print one dead letter whole", "agent queue dead show 0123456789abcdef-12-2-345", runDeadShow},
@@ -84,6 +85,13 @@ func runQueueExport(ctx context.Context, e env, args []string) int {
 	}
 	fmt.Fprintf(e.err, "%d records exported\n", n)
 	return exitOK
+}
+
+func runQueueFlush(ctx context.Context, e env, args []string) int {
+	return ask(ctx, e, "queue flush", args, (*diag.Client).Flush, nil, func(w io.Writer, f diag.Flushed) error {
+		_, err := fmt.Fprintf(w, "on disk; %d queued\n", f.Queued)
+		return err
+	})
 }
 
 func runDead(ctx context.Context, e env, args []string) int {

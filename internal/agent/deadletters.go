@@ -115,8 +115,10 @@ func (a *Agent) explain(err error) error {
 	return notOpen(stats)
 }
 
+const openingHint = "agent queue shows how far it is"
+
 func notOpen(s store.Stats) error {
 	return &diag.AnswerError{Status: http.StatusServiceUnavailable, Problem: diag.Problem{
-		Message: fmt.Sprintf("the queue's file is not open yet: %s", s.Opening), Hint: "agent queue shows how far it is",
+		Message: fmt.Sprintf("the queue's file is not open yet: %s", s.Opening), Hint: openingHint,
 	}}
 }

@@ -2,6 +2,8 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"net/http"
 
 	"fieldpost/internal/diag"
 	"fieldpost/store"
@@ -137,10 +139,13 @@ func (a *Agent) peek(ctx context.Context, p diag.Peek) (diag.Peeked, error) {
 		}
 	}
 	records, err := a.store.Peek(ctx, class, p.N)
-	if err != nil {
+	peeked, size := diag.Peeked{Records: []diag.Record{}}, 0
+	switch {
+	case errors.Is(err, store.ErrPartial):
+		peeked.Incomplete = err.Error() + ": " + a.store.Stats().Opening
+	case err != nil:
 		return diag.Peeked{}, a.explain(err)
 	}
-	peeked, size := diag.Peeked{Records: []diag.Record{}}, 0
 	for i := range records {
 		if size += len(records[i].Body); size > peekBytes && i > 0 {
 			peeked.More = true
@@ -151,12 +156,15 @@ func (a *Agent) peek(ctx context.Context, p diag.Peek) (diag.Peeked, error) {
 	return peeked, nil
 }
 
-// export does not wait for the file to be open: it has more time than whoever asks.
+// export ends with an error behind the records when they are not all.
 func (a *Agent) export(ctx context.Context, emit func(diag.Record) error) error {
-	if stats := a.store.Stats(); !stats.Ready {
-		return notOpen(stats)
+	err := a.store.Export(ctx, func(r store.Record) error { return emit(a.recordOf(&r)) })
+	if errors.Is(err, store.ErrPartial) {
+		return &diag.AnswerError{Status: http.StatusServiceUnavailable, Problem: diag.Problem{
+			Message: err.Error() + ": " + a.store.Stats().Opening, Hint: openingHint,
+		}}
 	}
-	return a.explain(a.store.Export(ctx, func(r store.Record) error { return emit(a.recordOf(&r)) }))
+	return a.explain(err)
 }
 
 // recordOf is a record as a technician sees it, dated as it would be now.

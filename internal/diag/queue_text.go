@@ -114,7 +114,11 @@ func WritePeek(w io.Writer, k Peeked) error {
 	for _, r := range k.Records {
 		p.record(r)
 	}
+	if k.Incomplete != "" {
+		p.line("%s", clean(k.Incomplete))
+	}
 	switch {
+	case len(k.Records) == 0 && k.Incomplete != "":
 	case len(k.Records) == 0:
 		p.line("nothing queued")
 	case k.More:

@@ -131,6 +131,8 @@ const MaxPeek = 100
 type Peeked struct {
 	Records []Record `json:"records"`
 	More    bool     `json:"more,omitempty"` // some of those asked for were left out, because the answer would be too large
+
+	Incomplete string `json:"incomplete,omitempty"` // why there may be records before and between these
 }
 
 // Record is one record of the queue, and one line of GET /v1/queue/export. A body
