@@ -103,12 +103,13 @@ func (s *Store) bereft(r *rebuilt, p *persisted) {
 		live[c] = r.counts[c].Count
 		q.dirty, q.cached, q.stats.Bytes = list{}, 0, 0
 	}
-	for _, e := range s.known {
+	for _, e := range s.entries() {
 		q := &s.q[e.class]
 		if e.onDisk && !has[e.blk.key] {
 			again[e.class]++
 			s.leaveBlock(e)
 			e.onDisk = false
+			s.known[e.key] = e
 		}
 		switch {
 		case e.onDisk:

@@ -179,7 +179,7 @@ func (s *Store) room(need int, class Class) bool {
 			}
 			if e.state == free && !e.committing && !e.onDisk && !s.led.tells(e.key) {
 				victims = append(victims, e)
-				got += e.mem
+				got += e.size
 			}
 		}
 		for _, e := range victims {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -133,20 +134,34 @@ func parseBlock(k, v []byte, run uint32) (blockHead, error) {
 	return h, nil
 }
 
-// decodeBlock reads the records of a block. They share no memory with v.
+// decodeBlock reads the records of a block. They share no memory with v, but the
+// bodies share one buffer: who keeps one keeps all.
 func (c *compressor) decodeBlock(k, v []byte, run uint32) (h blockHead, recs []Record, err error) {
+	h, raw, err := c.openBlock(k, v, run)
+	if err != nil {
+		return h, nil, err
+	}
+	recs = make([]Record, h.n)
+	var size int
+	if err := decodeRecords(raw, &h, newSeen(), func(i int) (*Record, *int) { return &recs[i], &size }); err != nil {
+		return h, nil, err
+	}
+	return h, recs, nil
+}
+
+// openBlock returns the encoded records of a block, in memory of their own.
+func (c *compressor) openBlock(k, v []byte, run uint32) (h blockHead, raw []byte, err error) {
 	if h, err = parseBlock(k, v, run); err != nil {
 		return h, nil, err
 	}
-	raw := h.data
-	if h.flags&packed != 0 {
-		if raw, err = c.unpack(h.data, h.rawLen); err != nil {
-			return h, nil, fmt.Errorf("block: %w: %w", errDamaged, err)
-		}
+	if h.flags&packed == 0 {
+		raw = bytes.Clone(h.data)
+	} else if raw, err = c.unpack(h.data, h.rawLen); err != nil {
+		return h, nil, fmt.Errorf("block: %w: %w", errDamaged, err)
 	}
-	if len(raw) != h.rawLen {
+	h.data = nil
+	if len(raw) != h.rawLen || h.n > len(raw) {
 		return h, nil, fmt.Errorf("block: %w: %d bytes of %d", errDamaged, len(raw), h.rawLen)
 	}
-	recs, err = decodeRecords(raw, h)
-	return h, recs, err
+	return h, raw, nil
 }

@@ -37,13 +37,14 @@ func appendInBlock(b []byte, r, prev *Record) []byte {
 	return append(b, r.Body...)
 }
 
-// decodeRecords reads what appendInBlock wrote for every record of the block.
-func decodeRecords(raw []byte, h blockHead) ([]Record, error) {
-	d := decoder{b: raw}
-	recs := make([]Record, 0, min(h.n, len(raw)))
+// decodeRecords reads what appendInBlock wrote for every record of the block, into
+// what at gives for each: the record, and its recordLen. The bodies lie in raw.
+func decodeRecords(raw []byte, h *blockHead, seen *seen, at func(i int) (r *Record, size *int)) error {
+	d := decoder{b: raw, seen: seen}
 	prev := &Record{}
 	for i := range h.n {
-		r := Record{ID: ID{Store: h.store, Epoch: h.epoch, Class: h.class}}
+		r, size := at(i)
+		r.Store, r.Epoch, r.Class = h.store, h.epoch, h.class
 		delta := d.uvarint()
 		r.Seq = prev.Seq + delta
 		r.Kind, r.Stamp.Trust = Kind(d.byte()), clock.Trust(d.byte())
@@ -55,21 +56,22 @@ func decodeRecords(raw []byte, h blockHead) ([]Record, error) {
 		r.Stamp.BootTime = prev.Stamp.BootTime + time.Duration(d.varint())
 		sec := prev.Stamp.Wall.Unix() + d.varint()
 		r.Stamp.Wall = time.Unix(sec, int64(d.uvarint())).UTC()
-		r.CorrelationID, r.Subject, r.ContentType = d.text(), d.text(), d.text()
+		rest := len(d.b)
+		r.CorrelationID, r.Subject, r.ContentType = d.like(prev.CorrelationID), d.like(prev.Subject), d.like(prev.ContentType)
 		r.Props = d.props()
 		if n := d.uvarint(); n > 0 {
-			r.Body = slices.Clone(d.take(n))
+			r.Body = slices.Clip(d.take(n))
 		}
-		if d.err != nil || i > 0 && delta == 0 {
-			return nil, fmt.Errorf("block: %w: record %d", errDamaged, i)
+		*size = fixedLen + rest - len(d.b)
+		if d.err != nil || i > 0 && delta == 0 || i == 0 && r.Seq != h.seq || i == h.n-1 && r.Seq != h.last {
+			return fmt.Errorf("block: %w: record %d", errDamaged, i)
 		}
-		recs = append(recs, r)
-		prev = &recs[i]
+		prev = r
 	}
-	if len(d.b) != 0 || recs[0].Seq != h.seq || recs[h.n-1].Seq != h.last {
-		return nil, fmt.Errorf("block: %w: sequences", errDamaged)
+	if len(d.b) != 0 {
+		return fmt.Errorf("block: %w: %d bytes too many", errDamaged, len(d.b))
 	}
-	return recs, nil
+	return nil
 }
 
 func (d *decoder) byte() byte {
@@ -89,19 +91,73 @@ func (d *decoder) varint() int64 {
 	return n
 }
 
+// seen holds strings and properties that were decoded, to be the same memory
+// where they come again: sensors and their properties do.
+type seen struct {
+	texts map[string]string
+	props map[string]map[string]string // by their encoding
+}
+
+// seenMax bounds each table.
+const seenMax = 64
+
+func newSeen() *seen {
+	return &seen{make(map[string]string), make(map[string]map[string]string)}
+}
+
+// like reads a string that is often equal to s.
+func (d *decoder) like(s string) string {
+	b := d.take(d.uvarint())
+	if string(b) == s {
+		return s
+	}
+	if t, ok := d.seen.texts[string(b)]; ok {
+		return t
+	}
+	t := string(b)
+	if len(d.seen.texts) < seenMax {
+		d.seen.texts[t] = t
+	}
+	return t
+}
+
+// props reads properties. Their strings share one piece of memory, and so do equal
+// ones when d has seen.
 func (d *decoder) props() map[string]string {
+	from := d.b
 	n := d.uvarint()
+	if n > uint64(len(d.b)) {
+		d.err = errDamaged
+	}
 	if n == 0 || d.err != nil {
 		return nil
 	}
-	if n > uint64(len(d.b)) {
-		d.err = errDamaged
+	for range 2 * n {
+		d.take(d.uvarint())
+	}
+	if d.err != nil {
 		return nil
 	}
+	from = from[:len(from)-len(d.b)]
+	if d.seen != nil {
+		if p := d.seen.props[string(from)]; p != nil {
+			return p
+		}
+	}
+	text, again := string(from), decoder{b: from}
+	again.uvarint()
+	next := func() string {
+		l := len(again.take(again.uvarint()))
+		end := len(text) - len(again.b)
+		return text[end-l : end]
+	}
 	p := make(map[string]string, n)
-	for ; n > 0 && d.err == nil; n-- {
-		k := d.text()
-		p[k] = d.text()
+	for range n {
+		k := next()
+		p[k] = next()
+	}
+	if d.seen != nil && len(d.seen.props) < seenMax {
+		d.seen.props[text] = p
 	}
 	return p
 }

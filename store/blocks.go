@@ -1,6 +1,8 @@
 package store
 
 import (
+	"bytes"
+	"maps"
 	"math/bits"
 	"slices"
 )
@@ -15,6 +17,7 @@ type block struct {
 	done   []uint64 // one bit per record that is settled; nil = none
 	left   int      // records not settled
 	refs   int      // records in memory
+	at     []*entry // these, at their place; nil = none
 	stored int      // bytes on disk
 }
 
@@ -23,13 +26,13 @@ func newBlock(h *blockHead) *block {
 }
 
 // number says which sequences the block has, when there are gaps between them.
-func (b *block) number(recs []Record) {
+func (b *block) number(entries []entry) {
 	if b.last == b.seq+uint64(b.n)-1 {
 		return
 	}
-	b.seqs = make([]uint64, 0, len(recs))
-	for i := range recs {
-		b.seqs = append(b.seqs, recs[i].Seq)
+	b.seqs = make([]uint64, 0, len(entries))
+	for i := range entries {
+		b.seqs = append(b.seqs, entries[i].rec.Seq)
 	}
 }
 
@@ -111,10 +114,22 @@ func (b *block) sequence(i int) uint64 {
 
 // inBlock says that e is on disk in b.
 func (s *Store) inBlock(e *entry, b *block) {
-	s.blocks[b.key] = b
+	if b.refs == 0 {
+		s.blocks[b.key] = b
+		b.at = make([]*entry, b.n)
+	}
+	delete(s.known, e.key)
 	e.onDisk, e.blk = true, b
+	b.place(e)
 	b.refs++
 	s.q[e.class].held++
+}
+
+// place puts e where entry finds it.
+func (b *block) place(e *entry) {
+	if i := b.index(e.seq); i >= 0 {
+		b.at[i] = e
+	}
 }
 
 // leaveBlock says that e is not in memory any more, or not on disk.
@@ -125,9 +140,54 @@ func (s *Store) leaveBlock(e *entry) {
 	}
 	e.blk = nil
 	s.q[e.class].held--
-	if b.refs--; b.refs == 0 && b.done == nil && s.blocks[b.key] == b {
+	if i := b.index(e.seq); i >= 0 && b.at[i] == e {
+		b.at[i] = nil
+	}
+	if b.refs--; b.refs > 0 {
+		return
+	}
+	if b.at = nil; b.done == nil && s.blocks[b.key] == b {
 		delete(s.blocks, b.key)
 	}
+}
+
+// entry is the record at k as it is in memory, or nil. b is the block in which it
+// would be on disk, nil when memory knows of none.
+func (s *Store) entry(k key, b *block) *entry {
+	if b != nil && b.at != nil {
+		if i := b.index(k.seq); i >= 0 && b.at[i] != nil {
+			return b.at[i]
+		}
+	}
+	return s.known[k]
+}
+
+// apart gives a record that was read with its block memory of its own: it may
+// stay long after the others are gone.
+func (s *Store) apart(e *entry) *entry {
+	if e.slab == nil || e.blk == nil {
+		return e
+	}
+	own := *e
+	own.slab, own.mem, own.rec.Body = nil, e.size, bytes.Clone(e.rec.Body)
+	s.memBytes += own.mem
+	own.blk.place(&own)
+	e.blk = nil
+	s.unload(e)
+	return &own
+}
+
+// entries returns every record in memory.
+func (s *Store) entries() []*entry {
+	all := slices.Collect(maps.Values(s.known))
+	for _, b := range s.blocks {
+		for _, e := range b.at {
+			if e != nil {
+				all = append(all, e)
+			}
+		}
+	}
+	return all
 }
 
 // settleStored notes that e, which is on disk, is settled. The next commit takes
@@ -139,9 +199,6 @@ func (s *Store) settleStored(e *entry) {
 		if s.unsaved++; b.left == 0 {
 			s.emptied = append(s.emptied, b)
 		}
-	}
-	if s.known[e.key] == e {
-		delete(s.known, e.key)
 	}
 	s.leaveBlock(e)
 	s.markLazy()

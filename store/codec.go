@@ -161,8 +161,9 @@ func decodeRecord(b []byte) (Record, error) {
 }
 
 type decoder struct {
-	b   []byte
-	err error
+	b    []byte
+	err  error
+	seen *seen // nil = none
 }
 
 func (d *decoder) take(n uint64) []byte {

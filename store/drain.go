@@ -20,8 +20,12 @@ const (
 type Lease struct {
 	s     *Store
 	recs  []Record
-	bytes int
-	open  map[ID]*entry // under Store.mu
+	bytes int // what Want.Bytes bounds
+
+	// Under Store.mu:
+	open   []*entry   // of recs, one for one; nil = settled or released
+	next   int        // the record after the last one that was found
+	places map[ID]int // in recs; made when they are not settled in order
 }
 
 // Records returns the records of the lease as they were handed out, in order.
@@ -42,7 +46,7 @@ func (s *Store) Next(ctx context.Context, w Want) (*Lease, error) {
 	} else {
 		classes = slices.Sorted(slices.Values(classes))
 	}
-	l := &Lease{s: s, open: make(map[ID]*entry)}
+	l := &Lease{s: s}
 	for {
 		s.mu.Lock()
 		if s.ended && len(l.recs) == 0 {
@@ -50,7 +54,10 @@ func (s *Store) Next(ctx context.Context, w Want) (*Lease, error) {
 			return nil, ErrClosed
 		}
 		read, class := s.take(l, classes, w)
-		changed := s.changed
+		var changed <-chan struct{}
+		if !read && len(l.recs) == 0 {
+			changed = s.change()
+		}
 		s.mu.Unlock()
 		if read {
 			if err := s.read(ctx, class); err == nil {
@@ -78,8 +85,9 @@ func (s *Store) take(l *Lease, classes []Class, w Want) (read bool, class Class)
 		if n := len(l.recs); c >= Classes || n > 0 && c < l.recs[n-1].Class {
 			continue
 		}
-		q := &s.q[c]
-		for len(l.recs) < max(w.Records, 1) {
+		q, want := &s.q[c], max(w.Records, 1)
+		l.grow(min(want-len(l.recs), int(min(q.stats.Queued, readRecords))))
+		for len(l.recs) < want {
 			e, read := q.head(w.LiveFirst, s.open && !s.ended)
 			if read {
 				return true, c
@@ -87,18 +95,25 @@ func (s *Store) take(l *Lease, classes []Class, w Want) (read bool, class Class)
 			if e == nil {
 				break
 			}
-			n := payload(&e.rec)
-			if w.Bytes > 0 && len(l.recs) > 0 && l.bytes+n > w.Bytes {
-				return false, c
+			if w.Bytes > 0 {
+				n := payload(&e.rec)
+				if len(l.recs) > 0 && l.bytes+n > w.Bytes {
+					return false, c
+				}
+				l.bytes += n
 			}
 			q.leave(e)
 			e.state = leased
-			l.bytes += n
 			l.recs = append(l.recs, e.rec)
-			l.open[e.rec.ID] = e
+			l.open = append(l.open, e)
 		}
 	}
 	return false, 0
+}
+
+// grow makes room for n records more.
+func (l *Lease) grow(n int) {
+	l.recs, l.open = slices.Grow(l.recs, n), slices.Grow(l.open, n)
 }
 
 // payload is what Want.Bytes counts.
@@ -150,9 +165,9 @@ func (s *Store) read(ctx context.Context, c Class) error {
 
 // stored is a block that was read.
 type stored struct {
-	head blockHead
-	recs []Record
-	err  error
+	head    blockHead
+	entries []entry // only rec and size are set
+	err     error
 }
 
 // readAfter reads the blocks with records behind from, and the key behind which
@@ -164,7 +179,7 @@ func (s *Store) readAfter(from key) (got []stored, last key, end bool, err error
 		if b == nil {
 			return damaged("no bucket %s", bucketBlocks)
 		}
-		cur, size, n := b.Cursor(), 0, 0
+		cur, seen, size, n := b.Cursor(), newSeen(), 0, 0
 		for k, v := seekBlock(cur, from, s.run); k != nil; k, v = cur.Next() {
 			first, count, ok := parseBlockKey(k, s.run)
 			if !ok || first.class != from.class {
@@ -174,18 +189,29 @@ func (s *Store) readAfter(from key) (got []stored, last key, end bool, err error
 				end = false
 				break
 			}
-			h, recs, err := s.packer.decodeBlock(k, v, s.run)
-			if err != nil {
-				h = blockHead{key: first, n: count, last: first.seq + uint64(count) - 1, storedSize: len(v) + blockOverhead}
+			g := s.packer.decodeEntries(k, v, s.run, seen)
+			if g.err != nil {
+				g.head = blockHead{key: first, n: count, last: first.seq + uint64(count) - 1, storedSize: len(v) + blockOverhead}
 			}
-			last = key{h.class, h.run, h.last}
-			got = append(got, stored{h, recs, err})
-			size += max(h.rawLen, len(v))
+			last = key{g.head.class, g.head.run, g.head.last}
+			got = append(got, g)
+			size += max(g.head.rawLen, len(v))
 			n += count
 		}
 		return nil
 	})
 	return got, last, end, err
+}
+
+// decodeEntries is decodeBlock for records that stay in memory.
+func (c *compressor) decodeEntries(k, v []byte, run uint32, seen *seen) (g stored) {
+	var raw []byte
+	if g.head, raw, g.err = c.openBlock(k, v, run); g.err != nil {
+		return g
+	}
+	g.entries = make([]entry, g.head.n)
+	g.err = decodeRecords(raw, &g.head, seen, func(i int) (*Record, *int) { return &g.entries[i].rec, &g.entries[i].size })
+	return g
 }
 
 // seekBlock moves cur to the first block that has records behind from.

@@ -121,7 +121,7 @@ func (s *Store) claim(b *batch, h *blockHead, recs []Record, reason string) bool
 			continue
 		}
 		k := key{h.class, h.run, recs[i].Seq}
-		e := s.known[k]
+		e := s.entry(k, s.blocks[h.key])
 		if s.led.tells(k) || e != nil && e.state != free {
 			return false
 		}

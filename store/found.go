@@ -13,19 +13,24 @@ func (s *Store) found(q *queue, from key, g *stored) {
 		s.foundDamaged(q, blk)
 		return
 	}
-	blk.number(g.recs)
-	for i := range g.recs {
-		r := &g.recs[i]
-		k := key{g.head.class, g.head.run, r.Seq}
-		if blk.settled(i) || !from.less(k) || s.known[k] != nil {
+	blk.number(g.entries)
+	slab, now := &slab{}, s.now()
+	for i := range g.entries {
+		e := &g.entries[i]
+		e.key = key{g.head.class, g.head.run, e.rec.Seq}
+		if blk.settled(i) || !from.less(e.key) || s.entry(e.key, blk) != nil {
 			continue
 		}
-		e := &entry{key: k, rec: *r, size: recordLen(r) + recordOverhead, at: s.now()}
-		e.mem = e.size
-		s.known[k] = e
+		e.size += recordOverhead
+		e.at, e.slab = now, slab
+		slab.left++
+		slab.mem += e.size
 		s.inBlock(e, blk)
-		s.memBytes += e.mem
 		q.put(e)
+	}
+	if slab.left > 0 {
+		slab.mem = max(slab.mem, g.head.rawLen)
+		s.memBytes += slab.mem
 	}
 	q.found(q.held)
 }
@@ -47,11 +52,8 @@ func (s *Store) foundDamaged(q *queue, blk *block) {
 	}
 	count, first, last := uint64(0), uint64(0), uint64(0)
 	for i := range blk.n {
-		seq := blk.seq + uint64(i)
-		if blk.seqs != nil {
-			seq = blk.seqs[i]
-		}
-		if blk.settled(i) || s.known[key{blk.class, blk.run, seq}] != nil {
+		seq := blk.sequence(i)
+		if blk.settled(i) || s.entry(key{blk.class, blk.run, seq}, blk) != nil {
 			continue
 		}
 		blk.settle(i)

@@ -150,10 +150,11 @@ func (s *Store) current(p *piece) bool {
 	if p.txn > s.txn {
 		return false
 	}
-	if b := s.blocks[k]; b != nil && (b.left == 0 || b.n != p.n) {
+	b := s.blocks[k]
+	if b != nil && (b.left == 0 || b.n != p.n) {
 		return false
 	}
-	e := s.known[k]
+	e := s.entry(k, b)
 	return e == nil || e.onDisk
 }
 

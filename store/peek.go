@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -103,8 +104,12 @@ func (s *Store) peekAfter(ctx context.Context, from key, n int) (g glance, err e
 	if s.ended {
 		return g, ErrClosed
 	}
-	for k, e := range s.known {
-		if k.class == from.class && (g.partial || !e.onDisk) && e.state <= leased && from.less(k) && (g.end || k.less(got[len(got)-1].key)) {
+	held := maps.Values(s.known)
+	if g.partial { // those on disk are not among got
+		held = slices.Values(s.entries())
+	}
+	for e := range held {
+		if k := e.key; k.class == from.class && e.state <= leased && from.less(k) && (g.end || k.less(got[len(got)-1].key)) {
 			got = append(got, placed{k, e.rec})
 		}
 	}

@@ -31,15 +31,23 @@ type entry struct {
 	key
 	rec        Record
 	size       int           // as stored, with overhead
-	mem        int           // bytes counted in Store.memBytes
+	mem        int           // bytes counted in Store.memBytes, beside those of slab
 	at         time.Duration // Store.now at append
 	state      state
 	place      place
 	onDisk     bool
 	blk        *block // where it is on disk
+	slab       *slab  // what it was read in; nil = it is in memory of its own
 	committing bool   // in the transaction under way
 	counted    bool   // in Store.dirtyLen
 	receipt    *receipt
+}
+
+// slab is the memory that the records read from one block share. It counts as
+// used until the last of them is dropped.
+type slab struct {
+	left int // records
+	mem  int // bytes counted in Store.memBytes
 }
 
 // receipt is what the Tickets of one Append wait for.
@@ -125,7 +133,7 @@ func (l *list) insert(e *entry) {
 
 // queue is one class. A queued record is in exactly one of: mem (not on disk, or
 // just committed and still at hand), back (read from disk, or released), a lease,
-// or on disk only; the last are those after cursor that Store.known does not name.
+// or on disk only; the last are those after cursor that are not in memory.
 type queue struct {
 	next      uint64 // sequence of the next record
 	mem, back list

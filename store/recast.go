@@ -68,6 +68,14 @@ func (s *Store) bookRecast(r recast) {
 	if b.last != b.seq+uint64(b.n)-1 {
 		b.seqs = r.seqs
 	}
+	if b.refs > 0 {
+		b.at = make([]*entry, b.n)
+	}
+	for _, e := range was.at {
+		if e != nil {
+			b.place(e)
+		}
+	}
 	before := block{done: r.done}
 	for i := range was.n {
 		if was.settled(i) && !before.settled(i) {

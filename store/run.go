@@ -105,7 +105,7 @@ func (s *Store) finish() error {
 func (s *Store) lapse(c Class) int {
 	n := 0
 	for k, e := range s.known {
-		if k.class == c && e.state <= leased && !e.onDisk {
+		if k.class == c && e.state <= leased {
 			s.evict(e, LostStopped)
 			n++
 		}
@@ -262,7 +262,7 @@ func (s *Store) recovered() {
 func (s *Store) waitOpen(ctx context.Context) error {
 	for {
 		s.mu.Lock()
-		ended, done, changed := s.ended, s.open || s.failed, s.changed
+		ended, done, changed := s.ended, s.open || s.failed, s.change()
 		s.mu.Unlock()
 		switch {
 		case ended:

@@ -18,6 +18,7 @@ func (l *Lease) Dead(id ID, cause error) {
 // none given means all that are still in the lease.
 func (l *Lease) Release(ids ...ID) {
 	l.each(ids, func(e *entry) {
+		e = l.s.apart(e)
 		e.state = free
 		q := &l.s.q[e.class]
 		q.put(e)
@@ -31,22 +32,43 @@ func (l *Lease) each(ids []ID, f func(*entry)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(ids) == 0 {
-		for _, r := range l.recs {
-			l.one(r.ID, f)
+		for i := range l.open {
+			l.one(i, f)
 		}
 	}
 	for _, id := range ids {
-		l.one(id, f)
+		l.one(l.place(id), f)
 	}
 	s.schedule()
 	s.wake()
 }
 
-func (l *Lease) one(id ID, f func(*entry)) {
-	if e := l.open[id]; e != nil {
-		delete(l.open, id)
-		f(e)
+func (l *Lease) one(i int, f func(*entry)) {
+	if i < 0 || l.open[i] == nil {
+		return
 	}
+	e := l.open[i]
+	l.open[i] = nil
+	f(e)
+}
+
+// place is where id stands in the lease, -1 when it does not.
+func (l *Lease) place(id ID) int {
+	if l.next == len(l.recs) || l.recs[l.next].ID != id {
+		if l.places == nil {
+			l.places = make(map[ID]int, len(l.recs))
+			for i := range l.recs {
+				l.places[l.recs[i].ID] = i
+			}
+		}
+		i, ok := l.places[id]
+		if !ok {
+			return -1
+		}
+		l.next = i
+	}
+	l.next++
+	return l.next - 1
 }
 
 // accept books e as delivered.

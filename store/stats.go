@@ -22,7 +22,7 @@ type Stats struct {
 
 	OldestAge   time.Duration // age of the oldest queued record; 0 when there is none, or its age cannot be told
 	AtRisk      time.Duration // age of the oldest record that a power cut would lose now, Debug left out
-	MemoryBytes uint64        // records held in memory
+	MemoryBytes uint64        // records held in memory; one read from disk keeps the block around it, 4 KiB
 	DiskBytes   uint64        // size of queue.db
 	Commits     uint64        // transactions since Run
 	Syncs       uint64        // file syncs of these

@@ -36,10 +36,10 @@ type Store struct {
 	failed    bool   // the last attempt to open failed; the next comes after a pause
 	lastError string
 	doubt     error         // what a reader met; the committer closes the file and opens it again
-	changed   chan struct{} // closed and replaced whenever a waiter may go on
+	changed   chan struct{} // closed whenever a waiter may go on; nil = nobody waits
 
 	q         [Classes]queue
-	known     map[key]*entry // every record in memory
+	known     map[key]*entry // the records in memory that are in no block of blocks
 	blocks    map[key]*block // by the key of the first record
 	memBytes  int
 	dirtyLen  int      // bytes of dirty, settled ones left out
@@ -83,7 +83,6 @@ func New(o Options) *Store {
 		closed:   make(chan struct{}),
 		kick:     make(chan struct{}, 1),
 		io:       make(chan struct{}, 1),
-		changed:  make(chan struct{}),
 		known:    make(map[key]*entry),
 		blocks:   make(map[key]*block),
 		target:   blockRaw,
@@ -123,10 +122,20 @@ func (s *Store) markLazy() {
 	}
 }
 
+// change returns what the next wake closes.
+func (s *Store) change() <-chan struct{} {
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.changed
+}
+
 // wake lets waiters look again.
 func (s *Store) wake() {
-	close(s.changed)
-	s.changed = make(chan struct{})
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
 }
 
 // forget drops e from memory.
@@ -142,6 +151,13 @@ func (s *Store) forget(e *entry) {
 func (s *Store) unload(e *entry) {
 	s.memBytes -= e.mem
 	e.mem = 0
+	if sl := e.slab; sl != nil {
+		if sl.left--; sl.left == 0 {
+			s.memBytes -= sl.mem
+		}
+		e.slab = nil
+		return
+	}
 	if !e.committing {
 		e.rec = Record{}
 	}

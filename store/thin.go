@@ -82,7 +82,7 @@ func (s *Store) pick(b *batch, h *blockHead, recs []Record) (*recast, []*Record)
 	var keep []*Record
 	for i := range recs {
 		k := key{h.class, h.run, recs[i].Seq}
-		e := s.known[k]
+		e := s.entry(k, s.blocks[h.key])
 		switch {
 		case blk.settled(i):
 			gone.settle(i)
