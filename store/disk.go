@@ -45,6 +45,7 @@ type disk struct {
 	file   *os.File
 	path   string
 	wrote  int64 // by the last commit, pages in bytes
+	loaded int   // bytes of blocks read since the last unload
 	broken bool  // a transaction ended in a panic: bbolt's locks are in no known state
 }
 
@@ -174,6 +175,19 @@ func (d *disk) view(fn func(*bolt.Tx) error) error {
 		}
 		return errors.Join(fn(tx), tx.Rollback())
 	})
+}
+
+// unloadEvery is how many bytes of blocks may be read before the pages are given
+// back.
+const unloadEvery = 4 << 20
+
+// read notes that n bytes of blocks were read: who goes through the whole file
+// would have all of it in memory.
+func (d *disk) read(n int) {
+	if d.loaded += n; d.loaded >= unloadEvery {
+		d.loaded = 0
+		d.unload()
+	}
 }
 
 func (d *disk) guarded(fn func() error) error {

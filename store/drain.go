@@ -195,6 +195,7 @@ func (s *Store) readAfter(from key) (got []stored, last key, end bool, err error
 			}
 			last = key{g.head.class, g.head.run, g.head.last}
 			got = append(got, g)
+			s.disk.read(len(v))
 			size += max(g.head.rawLen, len(v))
 			n += count
 		}

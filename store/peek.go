@@ -138,6 +138,7 @@ func (s *Store) peekStored(from key, n int) (got []placed, end bool, err error) 
 				end = false
 				break
 			}
+			s.disk.read(len(v))
 			h, recs, err := s.packer.decodeBlock(k, v, s.run)
 			if err != nil {
 				continue

@@ -2,8 +2,9 @@ package store
 
 import "golang.org/x/sys/unix"
 
-// unload gives back what opening brought into memory: bbolt has walked every page
-// of a file without a freelist. The kernel keeps the pages as it sees fit.
+// unload gives back the pages of the file that are mapped into memory: of one
+// without a freelist bbolt has walked every page. What is needed again, or is being
+// read, comes back from the kernel's cache.
 func (d *disk) unload() {
 	if info := d.db.Info(); info != nil && info.Data != 0 {
 		size := d.size()
