@@ -137,7 +137,10 @@ func parseBlock(k, v []byte, run uint32) (blockHead, error) {
 // decodeBlock reads the records of a block. They share no memory with v, but the
 // bodies share one buffer: who keeps one keeps all.
 func (c *compressor) decodeBlock(k, v []byte, run uint32) (h blockHead, recs []Record, err error) {
-	h, raw, err := c.openBlock(k, v, run)
+	if h, err = parseBlock(k, v, run); err != nil {
+		return h, nil, err
+	}
+	raw, err := c.unpackBlock(&h)
 	if err != nil {
 		return h, nil, err
 	}
@@ -149,19 +152,18 @@ func (c *compressor) decodeBlock(k, v []byte, run uint32) (h blockHead, recs []R
 	return h, recs, nil
 }
 
-// openBlock returns the encoded records of a block, in memory of their own.
-func (c *compressor) openBlock(k, v []byte, run uint32) (h blockHead, raw []byte, err error) {
-	if h, err = parseBlock(k, v, run); err != nil {
-		return h, nil, err
-	}
-	if h.flags&packed == 0 {
-		raw = bytes.Clone(h.data)
-	} else if raw, err = c.unpack(h.data, h.rawLen); err != nil {
-		return h, nil, fmt.Errorf("block: %w: %w", errDamaged, err)
-	}
+// unpackBlock returns the encoded records of a block, in memory of their own, and
+// drops those that h points to.
+func (c *compressor) unpackBlock(h *blockHead) (raw []byte, err error) {
+	data := h.data
 	h.data = nil
-	if len(raw) != h.rawLen || h.n > len(raw) {
-		return h, nil, fmt.Errorf("block: %w: %d bytes of %d", errDamaged, len(raw), h.rawLen)
+	if h.flags&packed == 0 {
+		raw = bytes.Clone(data)
+	} else if raw, err = c.unpack(data, h.rawLen); err != nil {
+		return nil, fmt.Errorf("block: %w: %w", errDamaged, err)
 	}
-	return h, raw, nil
+	if len(raw) != h.rawLen || h.n > len(raw) {
+		return nil, fmt.Errorf("block: %w: %d bytes of %d", errDamaged, len(raw), h.rawLen)
+	}
+	return raw, nil
 }

@@ -60,19 +60,23 @@ func TestDecodedRecordsShare(t *testing.T) {
 	var c compressor
 	want, k, v := blockOf(t, &c, 40)
 	seen := newSeen()
-	g := c.decodeEntries(k, v, 7, seen)
-	if g.err != nil {
-		t.Fatal(g.err)
+	h, err := parseBlock(k, v, 7)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for i := range g.entries {
-		if e := &g.entries[i]; !reflect.DeepEqual(e.rec, want[i]) || e.size != recordLen(&want[i]) {
+	entries, err := c.decodeEntries(&h, seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range entries {
+		if e := &entries[i]; !reflect.DeepEqual(e.rec, want[i]) || e.size != recordLen(&want[i]) {
 			t.Errorf("record %d has %d bytes, want %d: %+v", i, e.size, recordLen(&want[i]), e.rec)
 		}
 	}
 	if len(seen.props) != 2 || len(seen.texts) > seenMax {
 		t.Errorf("%d properties and %d strings were kept", len(seen.props), len(seen.texts))
 	}
-	a, b := g.entries[0].rec.Props, g.entries[2].rec.Props
+	a, b := entries[0].rec.Props, entries[2].rec.Props
 	if reflect.ValueOf(a).Pointer() != reflect.ValueOf(b).Pointer() {
 		t.Error("equal properties are two maps")
 	}

@@ -15,6 +15,9 @@ type compressor struct {
 	err     [2]error
 }
 
+// unpackers is how many blocks are unpacked at a time.
+const unpackers = 2
+
 // window covers a block; the tables of the encoder grow with it.
 const window = 8 << 10
 
@@ -31,7 +34,7 @@ func (c *compressor) pack(dst, raw []byte) ([]byte, error) {
 
 func (c *compressor) unpack(packed []byte, size int) ([]byte, error) {
 	c.once[1].Do(func() {
-		c.decoder, c.err[1] = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		c.decoder, c.err[1] = zstd.NewReader(nil, zstd.WithDecoderConcurrency(unpackers), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxMemory(2*maxRecord), zstd.WithDecoderMaxWindow(2*maxRecord))
 	})
 	if c.err[1] != nil {
