@@ -85,8 +85,7 @@ func parseBlockKey(b []byte, run uint32) (k key, n int, ok bool) {
 // encodeBlock packs the records of raw, which encodeRecords wrote, and returns key and value.
 func (c *compressor) encodeBlock(h blockHead, raw []byte, run uint32) (k, v []byte, err error) {
 	k = blockKey(h.key, h.n, run)
-	v = make([]byte, 6, 64+len(raw))
-	v[4] = blockVersion
+	v = append(c.block[:0], 0, 0, 0, 0, blockVersion, 0)
 	v = append(v, h.store[:]...)
 	v = binary.AppendUvarint(v, uint64(h.epoch))
 	v = binary.AppendUvarint(v, h.last-h.seq)
@@ -103,7 +102,10 @@ func (c *compressor) encodeBlock(h blockHead, raw []byte, run uint32) (k, v []by
 		v = append(v[:head], raw...)
 		v[5] = h.flags
 	}
-	return k, seal(tagBlock, k, v), nil
+	if cap(v) <= 4*blockRaw {
+		c.block = v
+	}
+	return k, seal(tagBlock, k, bytes.Clone(v)), nil
 }
 
 // parseBlock reads the head of a block, whose checksum must be right.

@@ -3,7 +3,6 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -29,10 +28,7 @@ func appendInBlock(b []byte, r, prev *Record) []byte {
 	for _, s := range []string{r.CorrelationID, r.Subject, r.ContentType} {
 		b = appendString(b, s)
 	}
-	b = binary.AppendUvarint(b, uint64(len(r.Props)))
-	for _, k := range slices.Sorted(maps.Keys(r.Props)) {
-		b = appendString(appendString(b, k), r.Props[k])
-	}
+	b = appendProps(b, r.Props)
 	b = binary.AppendUvarint(b, uint64(len(r.Body)))
 	return append(b, r.Body...)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -112,13 +111,23 @@ func appendRecord(b []byte, r *Record) []byte {
 	for _, s := range []string{r.CorrelationID, r.Subject, r.ContentType} {
 		b = appendString(b, s)
 	}
-	b = binary.AppendUvarint(b, uint64(len(r.Props)))
-	for _, k := range slices.Sorted(maps.Keys(r.Props)) {
-		b = appendString(appendString(b, k), r.Props[k])
-	}
+	b = appendProps(b, r.Props)
 	b = binary.AppendUvarint(b, uint64(len(r.Body)))
 	b = append(b, r.Body...)
 	binary.BigEndian.PutUint32(b[from:], crc32.Checksum(b[from+4:], castagnoli))
+	return b
+}
+
+func appendProps(b []byte, props map[string]string) []byte {
+	keys := make([]string, 0, 8) // most records have fewer: it is not allocated
+	for k := range props {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	b = binary.AppendUvarint(b, uint64(len(keys)))
+	for _, k := range keys {
+		b = appendString(appendString(b, k), props[k])
+	}
 	return b
 }
 

@@ -13,6 +13,7 @@ type compressor struct {
 	encoder *zstd.Encoder
 	decoder *zstd.Decoder
 	err     [2]error
+	block   []byte // the one being packed
 }
 
 // unpackers is how many blocks are unpacked at a time.
