@@ -104,12 +104,16 @@ func (s *Store) peekAfter(ctx context.Context, from key, n int) (g glance, err e
 	if s.ended {
 		return g, ErrClosed
 	}
+	var upTo key // when there is more on disk, it is told of later
+	if !g.end {
+		upTo = got[len(got)-1].key
+	}
 	held := maps.Values(s.known)
 	if g.partial { // those on disk are not among got
 		held = slices.Values(s.entries())
 	}
 	for e := range held {
-		if k := e.key; k.class == from.class && e.state <= leased && from.less(k) && (g.end || k.less(got[len(got)-1].key)) {
+		if k := e.key; k.class == from.class && e.state <= leased && from.less(k) && (g.end || k.less(upTo)) {
 			got = append(got, placed{k, e.rec})
 		}
 	}
