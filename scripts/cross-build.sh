@@ -26,8 +26,11 @@ bytes() { wc -c <"$1" | tr -d ' '; }
 mkdir -p dist
 rm -f dist/agent-* dist/hub-* dist/SHA256SUMS
 stripped='-s -w'
-build agent arm 6 "$stripped" dist/agent-linux-armv6
-build agent arm 7 "$stripped" dist/agent-linux-armv7
+# Go aligns to 64 KiB what the kernel maps; no kernel that runs these has pages
+# larger than 16 KiB.
+aligned='-R 16384'
+build agent arm 6 "$stripped $aligned" dist/agent-linux-armv6
+build agent arm 7 "$stripped $aligned" dist/agent-linux-armv7
 build agent arm64 '' "$stripped" dist/agent-linux-arm64
 build agent amd64 '' "$stripped" dist/agent-linux-amd64
 build hub arm64 '' "$stripped" dist/hub-linux-arm64
