@@ -54,6 +54,7 @@ func (s *Store) restore(l *loaded) {
 	for r, n := range p.Reasons {
 		s.byReason[r] += n
 	}
+	s.txn = max(s.txn, p.Txn)
 	s.dead.disk = p.DeadLetters
 	for _, blk := range l.partial {
 		if s.blocks[blk.key] == nil {
