@@ -154,40 +154,54 @@ func (s *Store) schedule() {
 }
 
 // room evicts from memory until need bytes fit: first what is on disk too, then
-// the oldest of the least urgent class, down to class.
+// the oldest of the least urgent class, down to class. Telemetry leaves a part of
+// memory to what is more urgent: what is being written or leased cannot go.
 func (s *Store) room(need int, class Class) bool {
-	if need > s.o.MaxMemory {
+	bound := s.o.MaxMemory
+	if class >= Telemetry {
+		bound -= bound / 8
+	}
+	if need > bound {
 		return false
 	}
-	fits := func() bool { return s.memBytes+need <= s.o.MaxMemory }
+	fits := func() bool { return s.memBytes+need <= bound }
 	for c := range s.q {
 		if fits() {
 			return true
 		}
 		s.shrink(&s.q[c], 0)
 	}
-	for c := Classes - 1; c >= int(class) && !fits(); c-- {
-		q := &s.q[c]
-		from, got := &q.dirty, 0
-		if Class(c) == Debug {
-			from = &q.mem
+	for c := Classes - 1; c >= int(class); c-- {
+		// The ledger tells of what goes in a record of its own, which needs room too.
+		for !fits() && s.evictOldest(Class(c), s.memBytes+need-bound) {
 		}
-		var victims []*entry
-		for _, e := range from.live() {
-			if got >= s.memBytes+need-s.o.MaxMemory {
-				break
-			}
-			if e.state == free && !e.committing && !e.onDisk && !s.led.tells(e.key) {
-				victims = append(victims, e)
-				got += e.size
-			}
-		}
-		for _, e := range victims {
-			s.evict(e, LostMemoryFull)
-		}
-		q.tidy()
 	}
 	return fits()
+}
+
+// evictOldest loses the oldest records of a class, of which nothing is on disk, of
+// so many bytes. It returns false when there are none.
+func (s *Store) evictOldest(class Class, bytes int) bool {
+	q := &s.q[class]
+	from, got := &q.dirty, 0
+	if class == Debug {
+		from = &q.mem
+	}
+	var victims []*entry
+	for _, e := range from.live() {
+		if got >= bytes {
+			break
+		}
+		if e.state == free && !e.committing && !e.onDisk && !s.led.tells(e.key) {
+			victims = append(victims, e)
+			got += e.size
+		}
+	}
+	for _, e := range victims {
+		s.evict(e, LostMemoryFull)
+	}
+	q.tidy()
+	return len(victims) > 0
 }
 
 // shrink leaves at most limit bytes of each list of q that are on disk too.
