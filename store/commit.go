@@ -75,11 +75,16 @@ func (s *Store) commitAll(final bool) error {
 func (s *Store) commit(final bool) (more bool, err error) {
 	s.io <- struct{}{}
 	defer func() { <-s.io }()
-	s.measure()
+	held := s.hold()
 	s.mu.Lock()
 	if s.disk == nil {
 		s.mu.Unlock()
 		return false, errNotOpen
+	}
+	if held != nil {
+		s.troubled(held)
+		s.mu.Unlock()
+		return false, held
 	}
 	b := s.build(final)
 	s.mu.Unlock()
@@ -89,6 +94,7 @@ func (s *Store) commit(final bool) (more bool, err error) {
 	if b.state.Clean {
 		s.disk.db.NoFreelistSync = false // the next start need not walk the file
 	}
+	s.disk.fill()
 	before := s.disk.size()
 	if err = s.disk.inPlace(); err == nil {
 		err = s.disk.update(func(tx *bolt.Tx) error { return s.write(tx, b) })
@@ -109,17 +115,13 @@ func (s *Store) commit(final bool) (more bool, err error) {
 		return false, err
 	}
 	s.commits++
-	if !s.disk.db.NoSync {
-		s.syncs += 2 // data pages, then the meta page
-		if after > before {
-			s.syncs++
-		}
-	}
-	wrote := s.disk.wrote + journalPerCommit
 	if after > before {
-		wrote += journalPerGrowth
+		s.disk.grown++ // by bbolt itself
 	}
-	s.wear.spend(s.now(), s.o.DailyWrites, wrote)
+	if !s.disk.db.NoSync {
+		s.syncs += 2 + uint64(s.disk.grown) // data pages, then the meta page
+	}
+	s.spent()
 	s.booked(b)
 	s.recovered()
 	s.wake()

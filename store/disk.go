@@ -41,12 +41,13 @@ var ErrLocked = errors.New("locked by another process")
 // disk is the open file. Every use of bbolt goes through update and view, which
 // turn a panic or a fault of the mapping into an error.
 type disk struct {
-	db     *bolt.DB
-	file   *os.File
-	path   string
-	wrote  int64 // by the last commit, pages in bytes
-	loaded int   // bytes of blocks read since the last unload
-	broken bool  // a transaction ended in a panic: bbolt's locks are in no known state
+	db    *bolt.DB
+	file  *os.File
+	path  string
+	wrote int64 // by the last commit, pages in bytes
+	space
+	loaded int  // bytes of blocks read since the last unload
+	broken bool // a transaction ended in a panic: bbolt's locks are in no known state
 }
 
 // inPlace tells when the file is no longer the one at its path: what is written
@@ -125,7 +126,6 @@ func openBolt(path string, f *os.File, o Options) (d *disk, err error) {
 			FreelistType:   bolt.FreelistMapType,
 			MaxSize:        maxSize(o.MaxBytes),
 			NoSync:         o.NoSync,
-			NoStatistics:   true,
 			OpenFile:       func(string, int, os.FileMode) (*os.File, error) { return f, nil },
 		})
 		return err

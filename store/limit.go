@@ -15,8 +15,8 @@ func (s *Store) limit() int64 {
 	}
 	s.tight = 0
 	limit := s.o.MaxBytes
-	if s.free >= 0 {
-		limit = min(limit, s.inFile*3/4+max(s.free-s.o.Headroom, 0))
+	if s.fits > 0 {
+		limit = min(limit, s.fits)
 	}
 	return limit
 }
@@ -71,7 +71,10 @@ func (s *Store) tighten(err error) {
 // bytes are put: pages that a transaction frees are for the next one only, and the
 // file cannot grow.
 func (s *Store) trims(size int) bool {
-	return s.tight > 0 && !s.trimmed && s.onDiskBytes()+int64(size) > s.tight
+	if s.trimmed {
+		return false
+	}
+	return s.tight > 0 && s.onDiskBytes()+int64(size) > s.tight || s.cramped != "" && int64(size)+cowBytes > s.fileRoom
 }
 
 func (s *Store) onDiskBytes() int64 {
@@ -84,6 +87,9 @@ func (s *Store) onDiskBytes() int64 {
 
 // ownRetries is how often the limit is lowered without a pause.
 const ownRetries = 20
+
+// holdAgain is how often a full disk is looked at when nothing is committed.
+const holdAgain = 10 * time.Second
 
 // tightFor is how long a lowered limit holds before the file may try to grow again.
 const tightFor = 10 * time.Minute

@@ -143,6 +143,7 @@ func (s *Store) commitLoop(ctx context.Context, held *os.File) error {
 		}
 		s.commitDue()
 		s.shrinkFile()
+		s.regain()
 		s.arm(timer, attempt != nil)
 	}
 }
@@ -154,6 +155,9 @@ func (s *Store) arm(timer *time.Timer, opening bool) {
 	at, ok := s.due()
 	if t, shrink := s.shrinkDue(); shrink && (!ok || t < at) {
 		at, ok = t, true
+	}
+	if s.regainDue() && (!ok || s.holdAt < at) {
+		at, ok = s.holdAt, true
 	}
 	if s.disk == nil {
 		at, ok = s.retryAt, !opening

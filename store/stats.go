@@ -26,7 +26,8 @@ type Stats struct {
 	DiskBytes   uint64        // size of queue.db
 	Commits     uint64        // transactions since Run
 	Syncs       uint64        // file syncs of these
-	LastError   string        // of the disk; empty when the last commit went well
+	LastError   string        // of the disk, Full included; empty when the last commit went well
+	Full        string        // why the file cannot grow, so that telemetry makes room for itself; or empty
 
 	AtRiskByClass [Classes]time.Duration // age of the oldest record of each class that a power cut would lose now
 	CommitEvery   time.Duration          // as stretched now
@@ -34,6 +35,8 @@ type Stats struct {
 	WrittenToday  int64                  // estimate of what the disk was made to write in the last 24 h, bytes
 	WriteBudget   int64                  // of which so much is wanted at most, bytes
 	StoredBytes   int64                  // blocks and dead letters on disk, what MaxBytes bounds
+	MaxBytes      int64                  // as in force; 0 = follows from what is free, which is not known yet
+	Reserve       int64                  // of MaxBytes, what telemetry leaves to the other classes; 0 = not known yet
 	FreeBytes     int64                  // free on the file system of Dir; 0 = unknown
 	Salvage       Progress               // of reading what a damaged file still holds
 }
@@ -63,6 +66,12 @@ func (s *Store) Stats() Stats {
 		MemoryBytes: uint64(max(s.memBytes, 0)), DiskBytes: uint64(s.inFile),
 		Commits: s.commits, Syncs: s.syncs, LastError: s.lastError,
 		Salvage: s.salvage, FreeBytes: max(s.free, 0),
+	}
+	if st.Full = s.cramped; st.LastError == "" {
+		st.LastError = st.Full
+	}
+	if !s.auto {
+		st.MaxBytes, st.Reserve = s.o.MaxBytes, s.o.Reserve
 	}
 	st.StoredBytes = s.dead.disk.Bytes
 	st.CommitEvery, st.Stretched = s.commitEvery()

@@ -68,8 +68,12 @@ type Store struct {
 	salvage   Progress
 	wear      wear
 	inFile    int64
-	free      int64 // on the file system; -1 = unknown
-	auto      bool  // MaxBytes follows from what is free
+	free      int64         // on the file system; -1 = unknown
+	fileRoom  int64         // in the file, for the next commits
+	fits      int64         // what may be stored, as the disk is; 0 = not known yet
+	cramped   string        // why the file has less room than it should, or empty
+	holdAt    time.Duration // when that is looked at again, if nothing is committed before
+	auto      bool          // MaxBytes follows from what is free
 	commits   uint64
 	syncs     uint64
 }

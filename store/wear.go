@@ -90,3 +90,10 @@ func (s *Store) commitEvery() (time.Duration, string) {
 	}
 	return every, fmt.Sprintf("about %d bytes were written in 24 h, %d are wanted at most", w.today(s.now()), budget)
 }
+
+// spent books what the commit just made the disk write.
+func (s *Store) spent() {
+	d := s.disk
+	s.wear.spend(s.now(), s.o.DailyWrites, d.wrote+d.zeroes+journalPerCommit+int64(d.grown)*journalPerGrowth)
+	d.zeroes, d.grown = 0, 0
+}
