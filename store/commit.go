@@ -114,14 +114,7 @@ func (s *Store) commit(final bool) (more bool, err error) {
 		s.troubled(err)
 		return false, err
 	}
-	s.commits++
-	if after > before {
-		s.disk.grown++ // by bbolt itself
-	}
-	if !s.disk.db.NoSync {
-		s.syncs += 2 + uint64(s.disk.grown) // data pages, then the meta page
-	}
-	s.spent()
+	s.counted(after > before)
 	s.booked(b)
 	s.recovered()
 	s.wake()
@@ -188,6 +181,7 @@ func (s *Store) write(tx *bolt.Tx, b *batch) error {
 		b.oldest[c] = s.oldestStored(queue, Class(c))
 	}
 	b.state.partial = b.marked()
+	b.state.Thinned = s.thinnedTo()
 	return tx.Bucket(bucketMeta).Put(keyState, b.state.encode())
 }
 

@@ -15,8 +15,9 @@ type space struct {
 	spare  int64 // free pages below high
 	held   int64 // end of what the file system has given for certain
 	filled int64 // end of what was written since it was given
-	grown  int   // syncs and journal entries that growing took since they were counted
-	zeroes int64 // bytes written ahead since they were counted
+	syncs  int   // that growing took, since they were counted
+	given  int   // times the file system changed its tables, since they were counted
+	zeroes int64 // bytes written ahead, since they were counted
 }
 
 const (
@@ -62,8 +63,12 @@ func (d *disk) extend(end int64) (err error) {
 			d.held += n
 		}
 	}
-	if d.held > from && !d.db.NoSync {
-		d.grown++
+	if d.held == from {
+		return err
+	}
+	d.given++
+	if !d.db.NoSync {
+		d.syncs++
 		if err := d.file.Sync(); err != nil {
 			return fmt.Errorf("%w: %w", errCommit, err)
 		}
@@ -80,6 +85,7 @@ func (d *disk) fill() {
 	}
 	if writeZeroes(d.file, from, end-from) == nil {
 		d.filled = end
+		d.given++
 		d.zeroes += end - from
 	}
 }
@@ -108,6 +114,9 @@ func (s *Store) hold() error {
 	s.mu.Lock()
 	keep, free := s.reserved(), s.free
 	want := keep + max(min(int64(s.dirtyLen), batchBytes, int64(s.o.MaxMemory/4))+cowBytes, fillLow)
+	if s.cramped != "" {
+		want += growStep / 2 // what comes and goes with each commit is no relief
+	}
 	s.mu.Unlock()
 
 	most := max(int64(d.db.MaxSize)-d.held, 0)
@@ -138,27 +147,28 @@ func (s *Store) hold() error {
 	s.fileRoom = d.room()
 	s.fits = s.onDiskBytes() + (max(s.fileRoom-cowBytes, 0)+most)*7/8
 	s.holdAt = s.now() + holdAgain
-	s.cramp(s.fileRoom < want, err)
+	switch {
+	case s.fileRoom >= want:
+		s.cramp("")
+	case err != nil:
+		s.cramp("queue file cannot grow: " + err.Error())
+	case most == 0 && d.held >= int64(d.db.MaxSize):
+		s.cramp("queue file is as large as it may be")
+	default:
+		s.cramp("disk is full, down to its headroom")
+	}
 	return nil
 }
 
-// cramp notes that the file has less room than it should, or has it again.
-func (s *Store) cramp(is bool, why error) {
-	if !is {
-		if s.cramped != "" {
-			s.o.Log.Info("disk has room for the queue again", "dir", s.o.Dir)
-		}
-		s.cramped = ""
-		return
+// cramp notes why the file has less room than it should, or that it has it again.
+func (s *Store) cramp(why string) {
+	switch {
+	case why == "" && s.cramped != "":
+		s.o.Log.Info("queue file has room again", "dir", s.o.Dir)
+	case why != "" && s.cramped == "":
+		s.o.Log.Warn("queue file has no room to grow, telemetry makes room for itself", "dir", s.o.Dir, "free", s.free, "headroom", s.o.Headroom, "reason", why)
 	}
-	text := "no room to grow: the disk is full, or its headroom is reached"
-	if why != nil {
-		text = "no room to grow: " + why.Error()
-	}
-	if s.cramped == "" {
-		s.o.Log.Warn("queue file cannot grow, telemetry makes room for itself", "dir", s.o.Dir, "free", s.free, "reason", text)
-	}
-	s.cramped = text
+	s.cramped = why
 }
 
 // regain asks for room while the disk is full, though there may be nothing to commit.

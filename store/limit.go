@@ -2,9 +2,9 @@ package store
 
 import (
 	"errors"
+	"time"
 
 	berrors "go.etcd.io/bbolt/errors"
-	"time"
 )
 
 // limit is how many bytes may lie on disk, by the options or by what the disk was
@@ -26,15 +26,28 @@ func (s *Store) refuses(c Class, need int) bool {
 	if s.o.Overflow[c] != Refuse || c == Debug {
 		return false
 	}
-	limit := s.limit()
+	limit, stored := s.limit(), s.onDiskBytes()
 	if c == Telemetry {
 		limit -= s.o.Reserve
+		stored += int64(s.dirtyLen)
+	} else {
+		stored -= s.q[Telemetry].disk.Bytes // it makes room
 	}
-	return s.onDiskBytes()+int64(s.dirtyLen+need) > limit
+	if stored+int64(need) <= limit {
+		return false
+	}
+	for _, b := range s.emptied { // the next commit deletes them first
+		if c == Telemetry || b.class < Telemetry {
+			stored -= int64(b.stored)
+		}
+	}
+	return stored+int64(need) > limit
 }
 
 // autoBytes is the limit when none was asked for: a quarter of what is free.
 const autoBytes = 64 << 20
+
+func autoMax(free int64) int64 { return min(autoBytes, max(free/4, 1<<20)) }
 
 // measure looks how much is free.
 func (s *Store) measure() {
@@ -44,7 +57,7 @@ func (s *Store) measure() {
 	if s.free = -1; ok {
 		s.free = free
 		if s.auto {
-			s.o.MaxBytes = min(autoBytes, max((free+s.inFile)/4, 1<<20))
+			s.o.MaxBytes = autoMax(free + s.inFile)
 			s.auto = false
 		}
 	}

@@ -16,8 +16,8 @@ func TestFileAtItsLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.io <- struct{}{}
-	s.disk.db.MaxSize = 1 << 20
-	s.disk.db.AllocSize = 64 << 10
+	bound := s.disk.size()
+	s.disk.db.MaxSize = int(bound)
 	<-s.io
 	for i := range 5000 {
 		c := Telemetry
@@ -37,10 +37,10 @@ func TestFileAtItsLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	st := s.Stats()
-	if st.LastError != "" || st.PerClass[Alarm].Lost != 0 || st.PerClass[Telemetry].Queued < 100 || st.LostByReason[LostQueueFull] == 0 || st.LostByReason[LostMemoryFull] != 0 {
+	if st.Full == "" || st.LastError != st.Full || st.PerClass[Alarm].Lost != 0 || st.PerClass[Telemetry].Queued < 100 || st.LostByReason[LostQueueFull] == 0 || st.LostByReason[LostMemoryFull] != 0 {
 		t.Errorf("stats %+v", st)
 	}
-	if st.DiskBytes > 1<<20 {
+	if st.DiskBytes > uint64(bound) {
 		t.Errorf("%d bytes on disk", st.DiskBytes)
 	}
 	for c, p := range st.PerClass {

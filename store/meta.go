@@ -29,6 +29,8 @@ type persisted struct {
 	Boot        [16]byte      // of the commit
 	Powered     time.Duration // since that boot
 	partial     []byte        // blocks of which some is settled, as partials wrote them
+	Spent       *spent        // nil when the file is of an agent that did not write it down
+	Thinned     []key         // how far each class was thinned, those that were
 }
 
 type persistedClass struct {
@@ -82,6 +84,14 @@ func (p *persisted) encode() []byte {
 	b = append(b, p.partial...)
 	b = append(b, p.Boot[:]...)
 	num(uint64(p.Powered))
+	num(uint64(len(p.Thinned)))
+	for _, k := range p.Thinned {
+		num(uint64(k.class), uint64(k.run), k.seq)
+	}
+	if p.Spent != nil {
+		num(uint64(p.Spent.today))
+		b = binary.AppendVarint(b, p.Spent.allowance)
+	}
 	return seal(tagMeta, keyState, b)
 }
 
@@ -122,6 +132,14 @@ func decodeMeta(v []byte) (p persisted, err error) {
 	p.partial = slices.Clone(d.take(d.uvarint()))
 	copy(p.Boot[:], d.take(16))
 	p.Powered = time.Duration(d.uvarint())
+	if len(d.b) > 0 {
+		for n := min(d.uvarint(), Classes); n > 0; n-- {
+			p.Thinned = append(p.Thinned, key{Class(d.uvarint()), uint32(d.uvarint()), d.uvarint()})
+		}
+	}
+	if len(d.b) > 0 {
+		p.Spent = &spent{today: int64(d.uvarint()), allowance: d.varint()}
+	}
 	if d.err != nil {
 		return p, fmt.Errorf("%w: fields of the meta record", errDamaged)
 	}

@@ -13,6 +13,7 @@ func (s *Store) snapshot(b *batch) persisted {
 		CommitEvery: every, At: now.Wall, Clean: b.final,
 		DeadLetters: s.dead.disk, Ledger: s.led.next, Journal: s.jr.next, JournalLost: s.jr.lostAt,
 		Reasons: make(map[string]uint64, len(s.byReason)),
+		Spent:   &spent{s.wear.today(s.now()), int64(s.wear.allowance)},
 	}
 	for r, n := range s.byReason {
 		p.Reasons[r] = n
@@ -55,6 +56,17 @@ func (s *Store) restore(l *loaded) {
 		s.byReason[r] += n
 	}
 	s.txn = max(s.txn, p.Txn)
+	for _, k := range p.Thinned {
+		if int(k.class) < len(s.thinned) {
+			s.thinned[k.class] = k
+		}
+	}
+	clk := s.o.Clock.Now()
+	powered := clk.BootTime // at least, when this is another boot
+	if clk.Boot == p.Boot {
+		powered = max(clk.BootTime-p.Powered, 0)
+	}
+	s.wear.restore(p.Spent, powered, s.o.DailyWrites)
 	s.dead.disk = p.DeadLetters
 	for _, blk := range l.partial {
 		if s.blocks[blk.key] == nil {

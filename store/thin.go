@@ -40,6 +40,21 @@ func (s *Store) thin(bucket *bolt.Bucket, b *batch, class Class, need int64) (fr
 	return freed, nil
 }
 
+// thinnedTo is how far each class was thinned, as the file has it: it goes on there
+// after a restart too, else the oldest would be thinned again and again.
+func (s *Store) thinnedTo() (out []key) {
+	for _, k := range s.thinned {
+		if k.seq == 0 {
+			continue
+		}
+		if k.run == thisRun {
+			k.run = s.run
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
 // thinBlock thins one block, unless little would be gained.
 func (s *Store) thinBlock(bucket *bolt.Bucket, b *batch, h *blockHead, recs []Record) (freed int64, err error) {
 	r, keep := s.pick(b, h, recs)

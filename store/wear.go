@@ -20,12 +20,14 @@ var presets = map[string]preset{
 }
 
 // What a commit costs is not told by the kernel. It is estimated: the pages that
-// bbolt writes, its meta page, and what the journal of ext4 takes for two syncs
-// (descriptor, inode, commit block, twice); a file that grows takes its extents and
-// bitmaps in addition.
+// bbolt writes, its meta page, and what the journal of ext4 takes for the change of
+// the inode's time (descriptor, inode, commit block). The inode itself is written
+// every so often, and growing takes extents and bitmaps.
 const (
 	journalPerCommit = 12 << 10
-	journalPerGrowth = 16 << 10
+	journalPerGrowth = 24 << 10
+	tablesBytes      = 4 << 10
+	tablesEvery      = 30 * time.Second
 )
 
 const (
@@ -43,11 +45,32 @@ type wear struct {
 	cost      float64       // of a commit, of late
 	hours     [24]int64     // written in each hour
 	hour      int64         // the last of hours, counted from the start
+	before    int64         // written in the day before the start
+	tables    time.Duration // when the file system last wrote its tables out
+}
+
+// spent is what the file keeps of wear, in bytes.
+type spent struct {
+	today     int64
+	allowance int64
+}
+
+// restore takes up what the file tells, and that the machine was powered for so
+// long since.
+func (w *wear) restore(p *spent, powered time.Duration, budget int64) {
+	if p == nil {
+		return
+	}
+	w.before = max(p.today, 0)
+	w.allowance = min(w.allowance, max(float64(p.allowance), -float64(budget))+float64(budget)*float64(powered)/float64(day))
 }
 
 // spend books a commit.
 func (w *wear) spend(now time.Duration, budget, bytes int64) {
 	w.earn(now, budget)
+	if now-w.tables >= tablesEvery {
+		w.tables, bytes = now, bytes+tablesBytes
+	}
 	w.allowance -= float64(bytes)
 	if w.cost == 0 {
 		w.cost = float64(bytes)
@@ -74,7 +97,8 @@ func (w *wear) today(now time.Duration) (sum int64) {
 	for _, n := range w.hours {
 		sum += n
 	}
-	return sum
+	// Which hour of the day before it was written in is not kept: it goes evenly.
+	return sum + int64(float64(w.before)*max(float64(day-now)/float64(day), 0))
 }
 
 // commitEvery is the interval as stretched now, and why it is longer than asked for.
@@ -91,9 +115,18 @@ func (s *Store) commitEvery() (time.Duration, string) {
 	return every, fmt.Sprintf("about %d bytes were written in 24 h, %d are wanted at most", w.today(s.now()), budget)
 }
 
-// spent books what the commit just made the disk write.
-func (s *Store) spent() {
+// counted books the commit just made, and whether bbolt itself let the file grow
+// for it. Called with io and mu held.
+func (s *Store) counted(grew bool) {
 	d := s.disk
-	s.wear.spend(s.now(), s.o.DailyWrites, d.wrote+d.zeroes+journalPerCommit+int64(d.grown)*journalPerGrowth)
-	d.zeroes, d.grown = 0, 0
+	if grew {
+		d.syncs++
+		d.given++
+	}
+	s.commits++
+	if !d.db.NoSync {
+		s.syncs += 2 + uint64(d.syncs) // data pages, then the meta page
+	}
+	s.wear.spend(s.now(), s.o.DailyWrites, d.wrote+d.zeroes+journalPerCommit+int64(d.given)*journalPerGrowth)
+	d.zeroes, d.given, d.syncs = 0, 0, 0
 }
