@@ -20,7 +20,7 @@ func (s *Store) makeRoom(tx *bolt.Tx, b *batch) error {
 	}
 	size := func(c Class) int64 { return b.state.Classes[c].Bytes + fresh[c] }
 	urgent := b.state.DeadLetters.Bytes + size(Alarm) + size(Result)
-	need := size(Telemetry) + max(urgent, min(s.o.Reserve, b.limit/4)) - b.limit
+	need := size(Telemetry) + max(urgent, min(s.o.Reserve, b.limit/2)) - b.limit
 	for c := int(Telemetry); c >= int(Alarm) && need > 0; c-- {
 		freed, err := s.overflow(blocks, b, Class(c), need)
 		if err != nil {

@@ -95,9 +95,12 @@ func writeZeroes(f *os.File, off, n int64) error {
 	return err
 }
 
-// reserved is the space in the file that telemetry does not take: pages hold a
-// little less than they measure, and two commits may have to copy.
-func (s *Store) reserved() int64 { return s.o.Reserve*8/7 + 2*cowBytes }
+// inPages is the space that so many bytes as stored take: pages hold a little less
+// than they measure, and two commits may have to copy.
+func inPages(stored int64) int64 { return max(stored, 0)*8/7 + 2*cowBytes }
+
+// fitting is what inPages turns into so much space.
+func fitting(space int64) int64 { return max(space-2*cowBytes, 0) * 7 / 8 }
 
 // hold sees to it that the file has room for the next commit and, beside it, for
 // what telemetry leaves to the other classes. When the disk does not give it, what
@@ -112,7 +115,8 @@ func (s *Store) hold() error {
 		return err
 	}
 	s.mu.Lock()
-	keep, free := s.reserved(), s.free
+	keep, free := inPages(s.o.Reserve-s.urgentBytes()), s.free
+	least := inPages(2 * s.o.Reserve)
 	want := keep + max(min(int64(s.dirtyLen), batchBytes, int64(s.o.MaxMemory/4))+cowBytes, fillLow)
 	if s.cramped != "" {
 		want += growStep / 2 // what comes and goes with each commit is no relief
@@ -123,8 +127,8 @@ func (s *Store) hold() error {
 	var err error
 	if short := want - d.room(); short > 0 {
 		n := min(short+growStep, most)
-		if free >= 0 { // into the headroom for the reserve only
-			n = min(n, max(free-s.o.Headroom, keep-d.room()), free)
+		if free >= 0 { // a small file grows into the headroom, so that half of it is the reserve
+			n = min(n, max(free-s.o.Headroom, least-d.held), free)
 		}
 		if n = n / filePage * filePage; n > 0 {
 			if err = d.extend(d.held + n); errors.Is(err, errCommit) {
@@ -145,7 +149,7 @@ func (s *Store) hold() error {
 	defer s.mu.Unlock()
 	s.inFile = d.size()
 	s.fileRoom = d.room()
-	s.fits = s.onDiskBytes() + (max(s.fileRoom-cowBytes, 0)+most)*7/8
+	s.fits = s.onDiskBytes() + fitting(s.fileRoom+most)
 	s.holdAt = s.now() + holdAgain
 	switch {
 	case s.fileRoom >= want:
@@ -164,6 +168,7 @@ func (s *Store) hold() error {
 func (s *Store) cramp(why string) {
 	switch {
 	case why == "" && s.cramped != "":
+		s.tight = 0
 		s.o.Log.Info("queue file has room again", "dir", s.o.Dir)
 	case why != "" && s.cramped == "":
 		s.o.Log.Warn("queue file has no room to grow, telemetry makes room for itself", "dir", s.o.Dir, "free", s.free, "headroom", s.o.Headroom, "reason", why)

@@ -26,12 +26,10 @@ func (s *Store) refuses(c Class, need int) bool {
 	if s.o.Overflow[c] != Refuse || c == Debug {
 		return false
 	}
-	limit, stored := s.limit(), s.onDiskBytes()
+	limit, stored := s.limit(), s.urgentBytes() // telemetry makes room for these
 	if c == Telemetry {
 		limit -= s.o.Reserve
-		stored += int64(s.dirtyLen)
-	} else {
-		stored -= s.q[Telemetry].disk.Bytes // it makes room
+		stored = s.onDiskBytes() + int64(s.dirtyLen)
 	}
 	if stored+int64(need) <= limit {
 		return false
@@ -66,10 +64,11 @@ func (s *Store) measure() {
 	}
 }
 
-// tighten lowers the limit after the file could not grow: at once when it is at
-// its own limit; when the disk is full, not before memory is half full too.
+// tighten lowers the limit after the file could not grow: at once when that was to
+// be expected, as free pages do not always lie together; when the disk refuses
+// out of the blue, not before memory is half full too.
 func (s *Store) tighten(err error) {
-	own := errors.Is(err, berrors.ErrMaxSizeReached)
+	own := errors.Is(err, berrors.ErrMaxSizeReached) || s.cramped != ""
 	if !own && s.memBytes < s.o.MaxMemory/2 {
 		return
 	}
@@ -97,6 +96,8 @@ func (s *Store) onDiskBytes() int64 {
 	}
 	return total
 }
+
+func (s *Store) urgentBytes() int64 { return s.onDiskBytes() - s.q[Telemetry].disk.Bytes }
 
 // ownRetries is how often the limit is lowered without a pause.
 const ownRetries = 20

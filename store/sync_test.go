@@ -19,7 +19,7 @@ import (
 const syncDir = "FIELDPOST_STORE_SYNCS"
 
 // TestSyncsAreReal: the counter of Stats is what the kernel sees. Every commit is
-// two syncs, and a file that grows one more.
+// two syncs, and a file that grows needs one more in many commits.
 func TestSyncsAreReal(t *testing.T) {
 	if dir := os.Getenv(syncDir); dir != "" {
 		s := store.New(store.Options{Dir: dir})
@@ -67,7 +67,7 @@ func TestSyncsAreReal(t *testing.T) {
 	if n, err := fmt.Sscanf(regexp.MustCompile(`counted \d+ \d+`).FindString(string(out)), "counted %d %d", &commits, &syncs); n != 2 {
 		t.Fatalf("%v in %s", err, out)
 	}
-	if commits < 50 || syncs < 2*commits || real != syncs {
+	if commits < 50 || syncs < 2*commits || syncs > 2*commits+commits/10 || real != syncs {
 		t.Errorf("%d commits, %d syncs counted, %d of queue.db seen by the kernel", commits, syncs, real)
 	}
 }

@@ -61,7 +61,7 @@ func (w *wear) restore(p *spent, powered time.Duration, budget int64) {
 	if p == nil {
 		return
 	}
-	w.before = max(p.today, 0)
+	w.before = int64(float64(max(p.today, 0)) * max(float64(day-powered)/float64(day), 0))
 	w.allowance = min(w.allowance, max(float64(p.allowance), -float64(budget))+float64(budget)*float64(powered)/float64(day))
 }
 

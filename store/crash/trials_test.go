@@ -23,6 +23,7 @@ import (
 var trials = map[string]func(*player) error{
 	"full, tmpfs":             func(p *player) error { return p.full(p.tmpfs("size=64m")) },
 	"full, ext4":              func(p *player) error { return p.full(p.ext4("disk")) },
+	"full, ext2":              func(p *player) error { return p.full(p.mounted("disk", "mkfs.ext2")) },
 	"full at the start":       (*player).fullAtStart,
 	"no inodes":               (*player).noInodes,
 	"no inodes at the start":  (*player).noInodesAtStart,
@@ -50,10 +51,13 @@ func (p *player) tmpfs(options string) error {
 	return os.Mkdir(p.Dir+"/state", 0o700)
 }
 
-// ext4 mounts an image, made when it is not there.
-func (p *player) ext4(image string) error {
+func (p *player) ext4(image string) error { return p.mounted(image, "mkfs.ext4") }
+
+// mounted mounts an image, made by mkfs when it is not there. Of those ext2 is one
+// that can promise no space: it has to be written to.
+func (p *player) mounted(image, mkfs string) error {
 	if os.Geteuid() != 0 || p.Work == "" {
-		return &unable{errors.New("mount ext4: needs root")}
+		return &unable{errors.New("mount an image: needs root")}
 	}
 	path := filepath.Join(p.Work, image)
 	if _, err := os.Stat(path); err != nil {
@@ -63,8 +67,8 @@ func (p *player) ext4(image string) error {
 		if err := os.Truncate(path, 64<<20); err != nil {
 			return err
 		}
-		if out, err := exec.Command("mkfs.ext4", "-q", "-F", "-m", "0", path).CombinedOutput(); err != nil {
-			return mayNot("mkfs.ext4 "+string(out), err)
+		if out, err := exec.Command(mkfs, "-q", "-F", "-m", "0", path).CombinedOutput(); err != nil {
+			return mayNot(mkfs+" "+string(out), err)
 		}
 	}
 	if out, err := exec.Command("mount", "-o", "loop", path, p.Dir).CombinedOutput(); err != nil {
