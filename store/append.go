@@ -51,7 +51,8 @@ func (t Ticket) Durable(ctx context.Context) error {
 // Append queues the records, all or none, and gives them their IDs. It waits for
 // the identity only, never for the disk. The store keeps Props and Body: the
 // caller must not change them afterwards. When memory is full, older records of
-// the same or a less urgent class make room and go into the ledger.
+// the same or a less urgent class make room and go into the ledger, the least
+// urgent first.
 //
 // ErrRefused means that a record is larger than MaxRecord, or that memory is full
 // of more urgent ones; the records are then counted in Stats.Refused only.

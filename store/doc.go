@@ -53,21 +53,31 @@
 // # Limits
 //
 // Blocks and dead letters on disk are bounded by MaxBytes and by what is free, of
-// which Headroom is left; telemetry leaves Reserve of it to the other classes.
-// Memory is bounded by MaxMemory. When there is no room the oldest of the least
-// urgent class goes first, is thinned out, or is refused, as Options.Overflow says.
+// which Headroom is left; telemetry leaves Reserve of it to the other classes, or
+// half of what the disk gives. The file is allocated ahead of what is in use, the
+// reserve included: about 2.5 MiB when it is empty. When the disk is full,
+// telemetry makes room for itself within what the file has, alarms, results and the
+// journal go on in the reserve, Stats.Full says so, and the file grows again as soon
+// as it may; that is looked at with every commit, every 10 s at least. A file
+// system that copies on write cannot promise space: there a commit may fail on a
+// full disk, and is tried again when older telemetry has gone.
+// Memory is bounded by MaxMemory, of which telemetry and debug leave an eighth to the
+// others. When there is no room the oldest of the least urgent class goes first, is
+// thinned out, or is refused, as Options.Overflow says; alarms go last.
 // Leased records are not evicted, so a lease that is never ended holds its room. The
 // file is made anew when it is empty and larger than 32 MiB; else it does not
 // shrink. It is bounded by twice MaxBytes but 16 MiB at least, 512 MiB at most on a
-// 32-bit machine and 1 GiB elsewhere. Space on a full disk is not allocated ahead:
-// then a commit has what blocks that were deleted leave. A folder restored from a
+// 32-bit machine and 1 GiB elsewhere. A folder restored from a
 // backup repeats the epochs, and so the IDs, given since: remove its identity file
 // first.
 //
-// What the disk is made to write is an estimate, and starts at nothing with every
-// start: pages of the commit and what the journal of ext4 takes. Beyond the daily
-// budget commits of telemetry are stretched, to 15 minutes at most, and Stats says so.
+// What the disk is made to write is an estimate: pages of the commit, zeroes written
+// ahead of them, and what ext4 takes for its journal and tables. It is kept across
+// restarts, and made up for in the time that the machine is powered. Beyond the
+// daily budget commits of telemetry are stretched, to 15 minutes at most, and Stats
+// says so; delivered blocks then stay in the file as long, but never take the room of
+// new ones.
 //
-// One goroutine makes all commits; each is two file syncs, three when the file
-// grows. A commit that has nothing to write is not made.
+// One goroutine makes all commits; each is two file syncs, and one more for every
+// MiB or so that the file grows. A commit that has nothing to write is not made.
 package store

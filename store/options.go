@@ -13,7 +13,7 @@ type Options struct {
 	Preset      string            // what the disk is: "sd", "emmc" or "ssd": a commit every 30, 10 or 5 s and 200 MiB, 1 GiB or 10 GiB a day; default "sd"
 	MaxBytes    int64             // records and dead letters kept on disk, as stored; default 64 MiB or a quarter of what is free, bytes
 	Reserve     int64             // of MaxBytes, what telemetry leaves to alarms, results and the journal; default 1 MiB or an eighth of MaxBytes, bytes
-	Headroom    int64             // free space left on the file system; default 16 MiB, bytes
+	Headroom    int64             // free space left on the file system, by all but the reserve; default 16 MiB, bytes
 	MaxAge      time.Duration     // telemetry older than this in powered time is lost; default 0: no limit
 	Overflow    [Classes]Overflow // what happens to a class when there is no room on disk; default DropOldest
 	KeepOneIn   int               // of how many records ThinOut keeps one; default 4, records

@@ -88,7 +88,9 @@ func (a *Agent) storeOf(s store.Stats) diag.Store {
 		WrittenToday:   s.WrittenToday,
 		WriteBudget:    s.WriteBudget,
 		StoredBytes:    s.StoredBytes,
-		MaxBytes:       int64(a.cfg.Store.MaxBytes),
+		MaxBytes:       s.MaxBytes,
+		ReserveBytes:   s.Reserve,
+		Full:           s.Full,
 		DiskBytes:      int64(s.DiskBytes),
 		FreeBytes:      s.FreeBytes,
 	}

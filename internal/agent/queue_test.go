@@ -308,6 +308,13 @@ func TestQueueBeforeItIsOpen(t *testing.T) {
 	}
 }
 
+func TestFullDiskIsNotAFailedOne(t *testing.T) {
+	full, failed := storePart(store.Stats{Ready: true, LastError: "full", Full: "full"}), storePart(store.Stats{Ready: true, LastError: "no sync"})
+	if full.State != diag.Broken || full.Reason != "full" || full.Hint == failed.Hint || full.Hint == "" {
+		t.Errorf("got %+v, and %+v", full, failed)
+	}
+}
+
 func TestStorePartTellsHowFarItIs(t *testing.T) {
 	s := store.Stats{Opening: "the file is damaged", Salvage: store.Progress{Phase: "salvage", Done: 1, Total: 4}}
 	if p := storePart(s); p.State != diag.Waiting || p.Reason != "the file is damaged; salvage 25 %" {

@@ -130,6 +130,9 @@ func storePart(s store.Stats) diag.Part {
 	case s.LastError != "":
 		p.State, p.Reason = diag.Broken, s.LastError
 		p.Hint = "readings are kept in memory; free or repair the disk that holds agent.state_dir"
+		if s.Full == s.LastError {
+			p.Hint = "the oldest readings make room for new ones, alarms and commands go on; free the disk that holds agent.state_dir"
+		}
 	case !s.Ready:
 		p.State, p.Reason = diag.Waiting, s.Opening
 		if g := s.Salvage; g.Phase != "" && g.Total > 0 {

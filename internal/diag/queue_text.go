@@ -53,6 +53,9 @@ func (p *page) store(s Store) {
 	if s.MaxBytes > 0 {
 		text = volume(s.StoredBytes) + " of " + volume(s.MaxBytes) + " stored"
 	}
+	if s.ReserveBytes > 0 {
+		text += ", " + volume(s.ReserveBytes) + " kept for alarms and results"
+	}
 	text += ", file of " + volume(s.DiskBytes)
 	if s.FreeBytes > 0 {
 		text += ", " + volume(s.FreeBytes) + " free"

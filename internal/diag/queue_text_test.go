@@ -10,7 +10,7 @@ func TestQueueText(t *testing.T) {
 	at := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
 	s := example()
 	q := QueueReport{Queue: s.Queue, AtRiskS: s.AtRiskS, Commits: 120, Syncs: 240,
-		Store: Store{Ready: true, StoredBytes: 1200000, MaxBytes: 64 << 20, DiskBytes: 1300000, FreeBytes: 3 << 30,
+		Store: Store{Ready: true, StoredBytes: 1200000, MaxBytes: 64 << 20, ReserveBytes: 1 << 20, DiskBytes: 1300000, FreeBytes: 3 << 30,
 			AtRiskByClassS: map[string]float64{"telemetry": 4.23, "alarm": 0, "debug": 90},
 			CommitEveryS:   45, Stretched: "the write budget of this day is nearly used", WrittenToday: 90e6, WriteBudget: 100 << 20},
 		Losses: []Loss{

@@ -55,7 +55,9 @@ type Store struct {
 	WrittenToday   int64              `json:"written_today_bytes"` // estimate of what the disk was given
 	WriteBudget    int64              `json:"write_budget_bytes"`  // per day
 	StoredBytes    int64              `json:"stored_bytes"`        // records and dead letters on disk
-	MaxBytes       int64              `json:"max_bytes"`           // of which so much at most; 0 = by what is free
+	MaxBytes       int64              `json:"max_bytes"`           // of which so much at most, as in force; 0 = not known yet
+	ReserveBytes   int64              `json:"reserve_bytes"`       // of these, what telemetry leaves to the other classes
+	Full           string             `json:"full,omitempty"`      // why the file cannot grow: telemetry makes room for itself
 	DiskBytes      int64              `json:"disk_bytes"`          // size of the file
 	FreeBytes      int64              `json:"free_bytes"`          // on its file system; 0 = unknown
 }
