@@ -287,10 +287,10 @@ func TestFill(t *testing.T) {
 		flushed(t, s)
 		s.io <- struct{}{}
 		filled := s.disk.filled
-		err := s.disk.look()
-		if d := s.disk; err != nil || filled < d.high {
-			t.Fatalf("commit %d: written up to %d before, %d in use, %v", i, filled, d.high, err)
-		}
+		err, high := s.disk.look(), s.disk.high
 		<-s.io
+		if err != nil || filled < high {
+			t.Fatalf("commit %d: written up to %d before, %d in use, %v", i, filled, high, err)
+		}
 	}
 }
