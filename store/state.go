@@ -39,7 +39,6 @@ func (s *Store) snapshot(b *batch) persisted {
 // before it was open is added to them.
 func (s *Store) restore(l *loaded) {
 	p := &l.state
-	s.txn = p.Txn
 	for c := range s.q {
 		q, pc := &s.q[c], &p.Classes[c]
 		q.disk = pc.onDisk

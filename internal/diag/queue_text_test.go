@@ -45,7 +45,9 @@ func records() []Record {
 
 func TestPeekText(t *testing.T) {
 	golden(t, "peek", func(w io.Writer) error { return WritePeek(w, Peeked{Records: records(), More: true}) })
-	golden(t, "peek-incomplete", func(w io.Writer) error { return WritePeek(w, Peeked{Records: records()[:1], Incomplete: "the file is not open"}) })
+	golden(t, "peek-incomplete", func(w io.Writer) error {
+		return WritePeek(w, Peeked{Records: records()[:1], Incomplete: "the file is not open"})
+	})
 	golden(t, "peek-none", func(w io.Writer) error { return WritePeek(w, Peeked{}) })
 }
 
