@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -28,6 +29,7 @@ type load struct {
 	Drain       int  // one of the ways to drain below
 	Quiet       bool // telemetry only: nothing but age and bytes calls for a commit
 	Lie         bool // claim records as durable that are only appended
+	LogMarks    bool // put a mark into the log of writes for every line that is printed
 }
 
 // Ways to drain.
@@ -52,6 +54,9 @@ type agent struct {
 	marks atomic.Int64
 	done  chan struct{} // closed when enough is done
 	batch chan struct{} // one token for each batch that was appended
+
+	telling sync.Mutex // so that lines and marks in the log of writes have one order
+	told    int
 }
 
 // runAgent loads a store until it is killed or has done enough.
@@ -89,7 +94,7 @@ func runAgent() {
 // several goroutines do not mix and a trace has it whole.
 func (a *agent) mark(what string, words ...string) {
 	line := fmt.Sprintf("%s %d %s\n", what, a.s.Stats().Commits, strings.Join(words, " "))
-	if _, err := os.Stdout.WriteString(line); err != nil {
+	if a.tell(line) != nil {
 		os.Exit(1)
 	}
 	if what == "durable" && a.marks.Add(1) == int64(a.Marks) {
@@ -100,6 +105,19 @@ func (a *agent) mark(what string, words ...string) {
 		}
 		close(a.done)
 	}
+}
+
+func (a *agent) tell(line string) error {
+	if a.LogMarks {
+		a.telling.Lock()
+		defer a.telling.Unlock()
+		if err := dmTell(loggedDisk, fmt.Sprintf("mark %d", a.told)); err != nil {
+			return err
+		}
+		a.told++
+	}
+	_, err := os.Stdout.WriteString(line)
+	return err
 }
 
 // check marks an error as a fault, unless the agent is stopping.

@@ -15,6 +15,10 @@
 //   - TestCorrupt damages a good file in every way a card does, and in some that
 //     people do.
 //   - TestDisk fills the file system, makes it read-only and uses up its inodes.
+//   - TestKernelKill, TestKernelLogWrites and TestKernelLies do it to a real kernel in
+//     QEMU, with ext4 on a virtual disk: the machine is killed, every prefix of what the
+//     disk was given is mounted, and the disk drops writes that it has confirmed. The
+//     test binary is the machine's /init.
 //
 // The tests take minutes, so they are built with the tag proof only.
 //
@@ -22,9 +26,13 @@
 // gone blind fails. The flags below make the long forms of the short ones; see
 // docs/PROOFS.md and scripts/proof.sh.
 //
-//	-rounds N     kills
+//	-rounds N     kills, of TestKill and of TestKernelKill
 //	-states N     crash states
 //	-files N      damaged files
+//	-kernel DIR   kernel to boot, as scripts/proof/store-kernel.sh lays it out; without
+//	              it the tests of a real kernel are skipped
+//	-prefixes N   states of each kind of TestKernelLogWrites; 0 = every one
+//	-lies N       lying disks
 //	-child CMD    how to start agents and judges, for another build of this
 //	              package: "qemu-arm-static /tmp/crash.test"
 //	-seed N       of everything random; printed by a test that fails

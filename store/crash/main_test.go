@@ -30,7 +30,7 @@ var (
 const hang = 60 * time.Second
 
 // role names what the test binary, started anew, is: "agent", "judge",
-// "plain judge" or "disk".
+// "plain judge", "disk" or "guest".
 // The work follows as JSON in roleWork.
 const (
 	role     = "FIELDPOST_CRASH_ROLE"
@@ -47,6 +47,8 @@ func TestMain(m *testing.M) {
 		dropRights()
 	case "disk":
 		runDisk()
+	case "guest":
+		runGuest()
 	default:
 		flag.Parse()
 		if *seed == 0 {
