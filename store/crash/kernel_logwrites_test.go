@@ -104,11 +104,11 @@ func (w *reviewer) review(all []moment) error {
 		}
 		w.r.claimed(w.claims, w.lines, at.lines)
 		w.lines = at.lines
-		if err := w.one(at); err != nil {
-			return err
-		}
+		w.one(at)
 	}
-	w.m.kill()
+	if w.m != nil {
+		w.m.kill()
+	}
 	return nil
 }
 
@@ -126,7 +126,8 @@ func (w *reviewer) boot() error {
 	return err
 }
 
-func (w *reviewer) one(at moment) error {
+// one has the store judged at one moment.
+func (w *reviewer) one(at moment) {
 	c := w.claims.clone()
 	c.stopped(time.Hour)
 	a, err := w.m.try(errand{Do: "state", State: at.diskState, Job: job{Dir: guestDir, Commands: slices.Collect(maps.Keys(c.begun))}})
@@ -141,24 +142,30 @@ func (w *reviewer) one(at moment) error {
 		w.died++
 		w.texts = append(w.texts, where+": "+err.Error())
 		w.m = nil // the next state takes another
-		return nil
+		return
 	case a.Err != "":
 		w.bad++
 		w.faults++
+		if a.Finding != nil {
+			a.Err += "; the judge: " + few(a.Finding.Faults)
+		}
 		w.texts = append(w.texts, where+": "+a.Err)
-		return nil
+		w.m.kill() // its disk may be in use still
+		w.m = nil
+		return
 	}
 	w.slowest = max(w.slowest, a.Finding.Opened)
+	v := c.compare(a.Finding, false)
 	if a.Aside > 0 {
 		w.aside++
+		v.faults = append(v.faults, setAside)
 	}
-	if v := c.compare(a.Finding, false); v.bad() != nil {
+	if v.bad() != nil {
 		w.bad++
 		w.lost, w.late, w.forgot = w.lost+len(v.lost), w.late+len(v.late), w.forgot+len(v.forgot)
 		w.wrong, w.faults = w.wrong+len(v.wrong), w.faults+len(v.faults)
 		w.texts = append(w.texts, fmt.Sprintf("%s: %q", where, v.bad()))
 	}
-	return nil
 }
 
 // TestKernelLogWritesCatchesCheats: a store that does not sync is found out.
