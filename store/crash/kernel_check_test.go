@@ -55,9 +55,27 @@ func TestLogOfWrites(t *testing.T) {
 	if got := r.moments(0); !reflect.DeepEqual(got, want) {
 		t.Errorf("moments %v, want %v", got, want)
 	}
-	r.lines = r.lines[:1]
-	if r.complete() == nil {
-		t.Error("a mark without its line is not noticed")
+	for _, c := range []struct {
+		name  string
+		marks []any
+		lines int
+		ends  map[int]bool
+		good  bool
+	}{
+		{"two runs", []any{"0", "1", "0"}, 3, map[int]bool{2: true, 3: true}, true},
+		{"two runs, each died over a line", []any{"0", "1", "0", "1"}, 2, map[int]bool{1: true, 2: true}, true},
+		{"a mark without its line", []any{"0", "1"}, 1, nil, false},
+		{"a line without its mark", []any{"0"}, 2, nil, false},
+		{"a mark too late", []any{"0", "2"}, 2, nil, false},
+	} {
+		all, err := readLog(bytes.NewReader(logOf(c.marks...)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &recording{entries: all, lines: make([]string, c.lines), ends: c.ends}
+		if err := r.complete(); (err == nil) != c.good || err == nil && r.moments(0)[0].lines != c.lines {
+			t.Errorf("%s: %v", c.name, err)
+		}
 	}
 	for name, log := range map[string][]byte{
 		"a discard": logOf(logDiscard), "another magic": make([]byte, 512), "a log cut short": logOf(0)[:512], "a long mark": logOf(strings.Repeat("x", 481))[:1024],

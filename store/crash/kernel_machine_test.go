@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -44,6 +45,7 @@ func boot(t testing.TB, initrd string, disks ...string) (*machine, error) {
 		args = append(args, "-drive", "if=virtio,format=raw,cache=writeback,file="+d)
 	}
 	m.cmd = exec.Command(qemu, args...)
+	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that panics leaves no machine behind
 	var stderr limited
 	m.cmd.Stderr = &stderr
 	in, err := m.cmd.StdinPipe()
