@@ -120,7 +120,7 @@ func TestKernelKill(t *testing.T) {
 			m.kill()
 		}
 	}
-	if durable == 0 || accepted == 0 && *rounds > 5 || len(k.claims.begun) == 0 && *rounds > 5 {
+	if *rounds > 5 && (durable == 0 || accepted == 0 || len(k.claims.begun) == 0) { // fewer may all come early
 		t.Fatalf("the agents did nothing: %d durable, %d accepted, %d commands", durable, accepted, len(k.claims.begun))
 	}
 	table(t, "SIGKILL of the machine", [][]string{

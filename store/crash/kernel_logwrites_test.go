@@ -150,7 +150,7 @@ func (w *reviewer) one(at moment) {
 			a.Err += "; the judge: " + few(a.Finding.Faults)
 		}
 		w.texts = append(w.texts, where+": "+a.Err)
-		w.m.kill() // its disk may be in use still
+		w.m.kill() // the mapping of a file that broke stays, and keeps the disk busy
 		w.m = nil
 		return
 	}
