@@ -82,7 +82,7 @@ cat "$table"
 skipped=$(grep -c SKIPPED "$log" || true)
 [ "$skipped" = 0 ] || grep -a SKIPPED "$log" | sed 's/^ */skipped: /' | sort | uniq -c
 if [ "$failed" != 0 ]; then
-	echo "$name: REFUTED in $SECONDS s; the whole output: ${KEEP:+$log}${KEEP:-run again with KEEP=FOLDER}"
+	echo "$name: REFUTED in $SECONDS s; the whole output: $([ -n "${KEEP-}" ] && echo "$log" || echo run again with KEEP=FOLDER)"
 	exit 1
 fi
 [ "$skipped" = 0 ] || { echo "$name: nothing refuted, $skipped skipped, $SECONDS s"; exit 3; }
