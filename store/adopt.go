@@ -30,7 +30,11 @@ func (s *Store) adopt(o opened) error {
 	p := &o.loaded.state
 	s.decideLimbo(p, o.fresh == nil)
 	s.disk = o.disk
-	if o.aside != nil && o.aside != errShrink {
+	switch {
+	case o.aside == nil || o.aside == errShrink:
+	case errors.Is(o.aside, errGone):
+		s.o.Log.Error("queue file is missing, a fresh one is in use", "file", s.path())
+	default:
 		s.o.Log.Error("queue file set aside, a fresh one is in use", "dir", s.o.Dir, "reason", o.aside, "salvaged_blocks", len(o.fresh.blocks))
 	}
 	switch {
@@ -46,6 +50,7 @@ func (s *Store) adopt(o opened) error {
 	}
 	if o.loaded.unsure && !s.adopted {
 		s.jr.lostAt = now.Wall
+		s.jr.removed = append(s.jr.removed, o.loaded.spoilt...) // the next start need not find them again
 	}
 	s.aside, s.doubt = nil, nil
 	s.adopted, s.open, s.failed, s.force = true, true, false, true
@@ -72,10 +77,14 @@ func (s *Store) decideLimbo(p *persisted, believed bool) {
 }
 
 // missing books what the counters of a file that was set aside at the start told
-// of, and what could not be salvaged. Without counters the number is unknown.
+// of and what could not be salvaged. Without counters the number is unknown.
 func (s *Store) missing(o *opened, now clock.Stamp) {
+	reason := LostQuarantine
+	if errors.Is(o.aside, errGone) {
+		reason = LostMissing
+	}
 	for _, c := range []Class{Alarm, Result, Telemetry} {
-		l := Loss{Reason: LostQuarantine, Class: c, Epoch: s.ident.epoch - 1, To: now.Wall}
+		l := Loss{Reason: reason, Class: c, Epoch: s.ident.epoch - 1, To: now.Wall}
 		if st := o.had.state; st != nil {
 			pc, q := &st.Classes[c], &s.q[c]
 			l.Epoch = st.Epoch

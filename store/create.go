@@ -45,33 +45,33 @@ func createDisk(path string, o Options) (*disk, error) {
 	return d, nil
 }
 
-// publish gives the file its name. What was there is moved to corrupt-<n>/ when
-// aside is set. It lets go of d when it fails.
-func (s *Store) publish(d *disk, aside bool) (*disk, error) {
+// publish gives the file its name. What was there is moved to corrupt-<n>/ beside
+// it when aside is set. It lets go of d when it fails.
+func (s *Store) publish(d *disk, path string, aside bool) (*disk, error) {
 	if runtime.GOOS == "windows" { // an open file cannot be renamed there
 		if err := d.close(); err != nil {
 			return nil, err
 		}
 	}
 	var errs []error
-	if aside {
-		errs = append(errs, quarantine(s.o.Dir, s.path()))
+	if _, err := os.Lstat(path); aside && err == nil {
+		errs = append(errs, quarantine(path))
 	}
-	if errs = append(errs, os.Rename(d.path, s.path())); errors.Join(errs...) != nil {
+	if errs = append(errs, os.Rename(d.path, path)); errors.Join(errs...) != nil {
 		d.abandon()
 		return nil, errors.Join(errs...)
 	}
-	if err := syncDir(filepath.Dir(s.path()), !s.o.NoSync); err != nil {
+	if err := syncDir(filepath.Dir(path), !s.o.NoSync); err != nil {
 		d.abandon()
 		return nil, err
 	}
 	if runtime.GOOS == "windows" {
-		f, err := lockFile(s.path(), 0)
+		f, err := lockFile(path, 0)
 		if err != nil {
 			return nil, err
 		}
-		return openBolt(s.path(), f, s.o)
+		return openBolt(path, f, s.o)
 	}
-	d.path = s.path()
+	d.path = path
 	return d, nil
 }

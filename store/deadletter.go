@@ -150,33 +150,31 @@ func (s *Store) trimDead(tx *bolt.Tx, b *batch) error {
 
 // DeadLetters returns the dead letters in the order of their IDs.
 func (s *Store) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
-	if err := s.waitOpen(ctx); err != nil {
-		return nil, err
-	}
-	select {
-	case s.io <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	defer func() { <-s.io }()
 	var out []DeadLetter
-	if s.disk != nil {
-		err := s.disk.view(func(tx *bolt.Tx) error {
-			return tx.Bucket(bucketDead).ForEach(func(k, v []byte) error {
-				if d, err := decodeDead(k, v); err == nil {
-					out = append(out, d)
-				}
-				return nil
+	err := s.reading(ctx, func() error {
+		out = nil
+		if s.disk != nil {
+			err := s.disk.view(func(tx *bolt.Tx) error {
+				return tx.Bucket(bucketDead).ForEach(func(k, v []byte) error {
+					if d, err := decodeDead(k, v); err == nil {
+						out = append(out, d)
+					}
+					return nil
+				})
 			})
-		})
-		if err != nil {
-			return nil, err
+			if err != nil {
+				return err
+			}
 		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, d := range s.dead.fresh {
-		out = append(out, d.DeadLetter)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, d := range s.dead.fresh {
+			out = append(out, d.DeadLetter)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return out, nil
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/bits"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -94,13 +96,42 @@ func openDisk(ctx context.Context, path string, held *os.File, o Options, tell f
 	return openBolt(path, held, o)
 }
 
+// locate follows a link in the place of the queue file: a queue may lie on another
+// disk. One that leads nowhere, not even to a folder, is damaged.
+func locate(path string) (string, error) {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return path, nil // what is wrong with it is met when it is opened
+	}
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		if info, err := os.Stat(to); err == nil && !info.Mode().IsRegular() {
+			return path, damaged("it is a link to %s, not to a file", info.Mode().Type()) // which is not ours to move
+		}
+		return to, nil
+	}
+	if to, err := os.Readlink(path); err == nil && to != filepath.Base(path) {
+		if !filepath.IsAbs(to) {
+			to = filepath.Join(filepath.Dir(path), to)
+		}
+		_, there := os.Lstat(to)
+		if dir, err := filepath.EvalSymlinks(filepath.Dir(to)); err == nil && errors.Is(there, fs.ErrNotExist) {
+			return filepath.Join(dir, filepath.Base(to)), nil
+		}
+	}
+	return path, damaged("it is a link that leads nowhere")
+}
+
 // lockFile opens path and takes its lock. A missing file is fs.ErrNotExist, and
-// what is no file at all is damaged.
+// what is no file at all is damaged. A file whose mode forbids it is given the one
+// it was made with.
 func lockFile(path string, flag int) (*os.File, error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, damaged("it is %s, not a file", info.Mode().Type())
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|flag, 0o600)
+	if errors.Is(err, fs.ErrPermission) && os.Chmod(path, 0o600) == nil {
+		f, err = os.OpenFile(path, os.O_RDWR|flag, 0o600)
+	}
 	if err != nil {
 		return nil, err
 	}

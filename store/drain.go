@@ -30,7 +30,7 @@ func (l *Lease) Records() []Record { return l.recs }
 // after Run has ended.
 //
 // While the file is being opened, and when it cannot be, Next hands out what is in
-// memory.
+// memory. While a damaged file is replaced it waits, when older records are in it.
 func (s *Store) Next(ctx context.Context, w Want) (*Lease, error) {
 	classes := w.Classes
 	if classes == nil {
@@ -78,6 +78,9 @@ func (s *Store) take(l *Lease, classes []Class, w Want) (read bool, class Class)
 			continue
 		}
 		q, want := &s.q[c], max(w.Records, 1)
+		if s.mending() && !q.exhausted && !w.LiveFirst {
+			return false, 0 // what is in memory is not the oldest
+		}
 		l.grow(min(want-len(l.recs), int(min(q.stats.Queued, readRecords))))
 		for len(l.recs) < want {
 			e, read := q.head(w.LiveFirst, s.open && !s.ended)

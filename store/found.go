@@ -68,17 +68,5 @@ func (s *Store) foundDamaged(q *queue, blk *block) {
 	}
 	s.unsaved++
 	count = min(count, q.disk.Count-min(q.held, q.disk.Count))
-	raw := int64(0)
-	if q.disk.Count > 0 {
-		raw = q.disk.Raw / int64(q.disk.Count) * int64(count)
-	}
-	q.disk.less(count, int(raw))
-	q.stats.Queued -= count
-	q.stats.Lost += count
-	q.stats.Bytes -= raw
-	s.markLazy()
-	if count == 0 {
-		return
-	}
-	s.lose(Loss{Reason: LostDamaged, Class: blk.class, Epoch: s.epochOf(blk.key), FirstSeq: first, LastSeq: last, Count: count, Bytes: uint64(raw)})
+	s.loseStored(q, Loss{Reason: LostDamaged, Class: blk.class, Epoch: s.epochOf(blk.key), FirstSeq: first, LastSeq: last, Count: count})
 }

@@ -109,7 +109,7 @@ func (r *Report) look(ctx context.Context, f *os.File) (g *finds, use []uint64, 
 	w, err := newWalker(ctx, f, r.Size)
 	if err == nil {
 		r.Pages = int(w.meta.pgid)
-		err = w.tree(w.meta.root)
+		err = w.tree()
 	}
 	switch {
 	case ctx.Err() != nil:

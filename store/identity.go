@@ -18,11 +18,14 @@ import (
 type identity struct {
 	store [8]byte
 	epoch uint32
+	queue bool // a queue file was made here: when there is none it is lost
+	kept  bool // the file says so too
 }
 
 type identityFile struct {
 	Store string `json:"store"` // 16 hex digits
 	Epoch uint32 `json:"epoch"` // of the last start
+	Queue *bool  `json:"queue"` // a queue file was made; null = not known
 }
 
 // nextIdentity reads DIR/identity, raises the epoch and writes it back. When the
@@ -37,19 +40,43 @@ func nextIdentity(dir string, sync bool) (id identity, note string) {
 		id.epoch++
 	case err == nil:
 		id, note = freshIdentity(), "identity drawn anew: epochs used up"
+		id.queue = true
 	default:
 		id = freshIdentity()
 		if !first {
 			note = "identity drawn anew: " + err.Error()
 		}
+		have, _ := asides(dir)
+		id.queue = !first || len(have) > 0
 	}
 	if werr := writeIdentity(path, id, sync); werr != nil {
 		if err == nil {
+			queue := id.queue
 			id = freshIdentity()
+			id.queue = queue
 		}
-		note = "identity drawn for this start only: " + werr.Error()
+		return id, "identity drawn for this start only: " + werr.Error()
 	}
+	id.kept = true
 	return id, note
+}
+
+// madeQueue notes beside the identity that there is a queue file from now on. When
+// that cannot be written the next start does it.
+func (s *Store) madeQueue() {
+	s.mu.Lock()
+	id := s.ident
+	s.mu.Unlock()
+	if id.queue || !id.kept {
+		return
+	}
+	id.queue = true
+	if err := writeIdentity(filepath.Join(s.o.Dir, "identity"), id, !s.o.NoSync); err != nil {
+		return
+	}
+	s.mu.Lock()
+	s.ident = id
+	s.mu.Unlock()
 }
 
 func freshIdentity() identity {
@@ -74,11 +101,12 @@ func readIdentity(path string) (identity, error) {
 	}
 	copy(id.store[:], s)
 	id.epoch = f.Epoch
+	id.queue = f.Queue == nil || *f.Queue // an agent that did not write it made the file first thing
 	return id, nil
 }
 
 func writeIdentity(path string, id identity, sync bool) error {
-	b, err := json.Marshal(identityFile{hex.EncodeToString(id.store[:]), id.epoch})
+	b, err := json.Marshal(identityFile{hex.EncodeToString(id.store[:]), id.epoch, &id.queue})
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,7 @@ func (j *Journal) Begin(ctx context.Context, c Command) (State, error) {
 			s.mu.Unlock()
 			return State{}, fmt.Errorf("begin command %q: %w", c.MessageID, err)
 		}
+		unsure := s.unsure(&c)
 		it, dup := s.jr.byKey[commandKey(&c)], false
 		if it == nil && c.MessageID != "" {
 			it, dup = s.jr.byMsg[c.MessageID], true
@@ -66,12 +67,12 @@ func (j *Journal) Begin(ctx context.Context, c Command) (State, error) {
 		case dup:
 			st.Phase = PhaseDuplicate
 		case st.Outcome.Verdict == Pending:
-			st.Phase = PhaseStarted
+			st.Phase, st.Unsure = PhaseStarted, unsure
 		}
 		return st, nil
 	}
 	it := &journalItem{JournalEntry: JournalEntry{Command: c, Begun: s.o.Clock.Now().Wall}, key: commandKey(&c)}
-	unsure := !s.jr.lostAt.IsZero() && !c.EnqueuedAt.After(s.jr.lostAt)
+	unsure := s.unsure(&c)
 	r := s.request(it, it.JournalEntry, true)
 	s.mu.Unlock()
 	if err := s.await(ctx, r); err != nil {

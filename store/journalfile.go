@@ -158,6 +158,20 @@ func (s *Store) trimJournal() {
 	}
 }
 
+// unsure says whether c may have been in a journal that is lost. Until the wall
+// clock is known nobody can tell what was enqueued later.
+func (s *Store) unsure(c *Command) bool {
+	at := s.jr.lostAt
+	if at.IsZero() {
+		return false
+	}
+	if now := s.o.Clock.Now().Wall; at.Before(clock.Floor) && now.After(clock.Floor) {
+		at, s.jr.lostAt = now, now
+		s.markLazy()
+	}
+	return at.Before(clock.Floor) || !c.EnqueuedAt.After(at)
+}
+
 func numberKey(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 type journalRow struct {

@@ -13,8 +13,9 @@ import (
 const (
 	LostQueueFull   = "queue-full"        // the oldest of the least urgent class made room on disk
 	LostMemoryFull  = "memory-full"       // the same in memory, while the disk was slow or unusable
-	LostDamaged     = "damaged"           // a stored record failed its checksum
+	LostDamaged     = "damaged"           // a stored record failed its checksum, or cannot be found
 	LostQuarantine  = "quarantine"        // the file was set aside; Count 0 = unknown
+	LostMissing     = "file-missing"      // the file was gone at the start; Count 0 = unknown
 	LostUncleanStop = "unclean-stop"      // the agent was killed; Count 0 = unknown, at most Within of records
 	LostNoDisk      = "no-disk"           // an earlier start never opened the file; Count 0 = unknown
 	LostStopped     = "stopped"           // in memory only when the agent stopped

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"encoding/binary"
+
 	bolt "go.etcd.io/bbolt"
 
 	"fieldpost/internal/clock"
@@ -14,7 +16,8 @@ type loaded struct {
 	oldest  [Classes]clock.Stamp
 	partial []*block
 	boots   []Boot
-	unsure  bool // an entry of the journal cannot be read
+	unsure  bool     // an entry of the journal cannot be read
+	spoilt  []uint64 // these
 }
 
 // load reads what is kept in memory. A bucket that is missing, or a state of
@@ -54,8 +57,10 @@ func load(d *disk) (*loaded, error) {
 			var r journalRow
 			if openJSON(tagJournal, k, v, &r) == nil {
 				l.journal = append(l.journal, r)
-			} else {
-				l.unsure = true
+				return nil
+			}
+			if l.unsure = true; len(k) == 8 {
+				l.spoilt = append(l.spoilt, binary.BigEndian.Uint64(k))
 			}
 			return nil
 		})

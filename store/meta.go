@@ -40,6 +40,11 @@ type persistedClass struct {
 	Lost      uint64
 }
 
+// before says that a later commit wrote q.
+func (p *persisted) before(q *persisted) bool {
+	return p.Run < q.Run || p.Run == q.Run && p.Txn < q.Txn
+}
+
 const (
 	metaVersion = 2
 	// partialMax bounds the marks of settled records that the meta record carries, in
@@ -184,15 +189,7 @@ func (s *Store) partials() (marks []mark, loosen []*block) {
 		if run == thisRun {
 			run = s.run
 		}
-		add := []byte{byte(b.class)}
-		add = binary.AppendUvarint(add, uint64(run))
-		add = binary.AppendUvarint(add, b.seq)
-		add = binary.AppendUvarint(add, uint64(b.n))
-		add = binary.AppendUvarint(add, b.last-b.seq)
-		add = binary.AppendUvarint(add, uint64(b.stored))
-		for i := 0; i < b.n; i += 8 {
-			add = append(add, byte(b.done[i/64]>>(i%64)))
-		}
+		add := appendPartial(nil, b, run)
 		if size+len(add) > partialMax {
 			loosen = append(loosen, b)
 			continue
@@ -203,7 +200,20 @@ func (s *Store) partials() (marks []mark, loosen []*block) {
 	return marks, loosen
 }
 
-// parsePartials reads what partials wrote.
+func appendPartial(add []byte, b *block, run uint32) []byte {
+	add = append(add, byte(b.class))
+	add = binary.AppendUvarint(add, uint64(run))
+	add = binary.AppendUvarint(add, b.seq)
+	add = binary.AppendUvarint(add, uint64(b.n))
+	add = binary.AppendUvarint(add, b.last-b.seq)
+	add = binary.AppendUvarint(add, uint64(b.stored))
+	for i := 0; i < b.n; i += 8 {
+		add = append(add, byte(b.done[i/64]>>(i%64)))
+	}
+	return add
+}
+
+// parsePartials reads what appendPartial wrote.
 func parsePartials(buf []byte) (out []*block) {
 	d := decoder{b: buf}
 	for len(d.b) > 0 {

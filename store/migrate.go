@@ -49,7 +49,7 @@ func json1(b []byte, v any) error {
 
 // migrate makes a file of this format with what a file of format 1 holds.
 func (s *Store) migrate(ctx context.Context, old *disk) opened {
-	d, err := createDisk(s.path(), s.o)
+	d, err := createDisk(old.path, s.o)
 	if err != nil {
 		old.abandon()
 		return opened{err: err}
@@ -66,7 +66,7 @@ func (s *Store) migrate(ctx context.Context, old *disk) opened {
 		d.abandon()
 		return opened{err: fmt.Errorf("migrate from format 1: %w", err)}
 	}
-	if d, err = s.publish(d, false); err != nil {
+	if d, err = s.publish(d, old.path, false); err != nil {
 		return opened{err: err}
 	}
 	l, err := load(d)
@@ -74,7 +74,7 @@ func (s *Store) migrate(ctx context.Context, old *disk) opened {
 		d.abandon()
 		return opened{err: err}
 	}
-	s.o.Log.Info("queue file migrated from format 1", "file", s.path())
+	s.o.Log.Info("queue file migrated from format 1", "file", old.path)
 	return opened{disk: d, loaded: l}
 }
 

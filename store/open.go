@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 )
 
 // opened is the end of one attempt to open the file.
@@ -17,15 +18,19 @@ type opened struct {
 	err    error
 }
 
+// errGone is why a fresh file is not the first: what an earlier one held is lost.
+var errGone = damaged("there is none, though an earlier start made one")
+
 // openFile opens the file, or sets it aside and goes on with a fresh one that
 // holds what could be salvaged. An error is worth another attempt, except
 // ErrLocked.
 func (s *Store) openFile(ctx context.Context, held *os.File) opened {
 	s.mu.Lock()
-	aside := s.aside
+	aside, first := s.aside, !s.adopted
 	if aside == errShrink {
 		s.aside = nil // when it fails the old file is as good as before
 	}
+	lost := first && s.ident.queue
 	s.mu.Unlock()
 	if err := os.MkdirAll(s.o.Dir, 0o700); err != nil {
 		return opened{err: errors.Join(err, closeHeld(held))}
@@ -33,33 +38,54 @@ func (s *Store) openFile(ctx context.Context, held *os.File) opened {
 	if err := s.enterOpening(); err != nil && aside == nil {
 		aside = err
 	}
+	path, err := locate(s.path())
+	if err != nil && aside == nil {
+		aside = err
+	}
 	if aside == nil {
-		d, err := openDisk(ctx, s.path(), held, s.o, s.tell)
-		if held = nil; err == nil {
-			var l *loaded
-			if l, err = load(d); err == nil {
-				s.leaveOpening()
-				return opened{disk: d, loaded: l}
-			}
-			if errors.Is(err, errFormat1) {
-				o := s.migrate(ctx, d)
-				s.leaveOpening()
-				return o
-			}
-			d.abandon()
-		}
+		o := s.openAsItIs(ctx, path, held)
+		held = nil
 		switch {
-		case errors.Is(err, errDamaged) || errors.Is(err, fs.ErrPermission):
-			aside = err
-		case !errors.Is(err, fs.ErrNotExist):
+		case errors.Is(o.err, errDamaged) || errors.Is(o.err, fs.ErrPermission):
+			aside = o.err
+		case errors.Is(o.err, fs.ErrNotExist):
+			if lost {
+				aside = errGone
+			}
+		default:
 			s.leaveOpening() // this one came to its end
-			return opened{err: err}
+			return o
 		}
 	}
-	o := s.replace(ctx, held, aside)
+	o := s.replace(ctx, path, held, aside)
+	if o.err == nil {
+		s.madeQueue()
+	}
 	s.leaveOpening()
 	s.tell(Progress{})
 	return o
+}
+
+// openAsItIs opens the file when nothing is wrong with it.
+func (s *Store) openAsItIs(ctx context.Context, path string, held *os.File) opened {
+	d, err := openDisk(ctx, path, held, s.o, s.tell)
+	if err != nil {
+		return opened{err: err}
+	}
+	l, err := load(d)
+	switch {
+	case errors.Is(err, errFormat1):
+		o := s.migrate(ctx, d)
+		if o.err == nil {
+			s.madeQueue()
+		}
+		return o
+	case err != nil:
+		d.abandon()
+		return opened{err: err}
+	}
+	s.madeQueue()
+	return opened{disk: d, loaded: l}
 }
 
 func closeHeld(f *os.File) error {
@@ -70,26 +96,26 @@ func closeHeld(f *os.File) error {
 }
 
 // replace makes a fresh file, with what the old one still holds when aside is set.
-func (s *Store) replace(ctx context.Context, old *os.File, aside error) opened {
+func (s *Store) replace(ctx context.Context, path string, old *os.File, aside error) opened {
 	g := &finds{whole: true}
 	if aside != nil {
-		if old == nil {
-			old, _ = os.Open(s.path()) // what cannot be read is only set aside
-		}
 		g = &finds{}
-		if info, err := statFile(old); err == nil && info.Mode().IsRegular() {
+		if info, err := os.Lstat(path); old == nil && err == nil && info.Mode().IsRegular() { // opening anything else may never end
+			old, _ = os.Open(path) // what cannot be read is only set aside
+		}
+		if info, err := statFile(old); err == nil && !errors.Is(aside, errDeadly) {
 			if g, err = scan(ctx, old, info.Size(), s.tell); err != nil {
 				return opened{err: errors.Join(err, old.Close())}
 			}
 		}
 	}
 	state, keep := s.seed(g)
-	r, err := s.rebuild(ctx, old, g, state, keep)
+	r, err := s.rebuild(ctx, path, old, g, state, keep)
 	err = errors.Join(err, closeHeld(old))
 	if r == nil {
 		return opened{err: err}
 	}
-	d, err := s.publish(r.disk, aside != nil && aside != errShrink)
+	d, err := s.publish(r.disk, path, aside != nil && aside != errShrink)
 	if err != nil {
 		return opened{err: err}
 	}
@@ -112,7 +138,7 @@ func statFile(f *os.File) (fs.FileInfo, error) {
 // seed says what a fresh file begins with and what of the old one it takes over.
 // Memory knows better than a file that was in use: it is asked then, and the
 // commit whose end was unknown is found to have happened or not.
-func (s *Store) seed(g *finds) (state persisted, keep func(*piece) bool) {
+func (s *Store) seed(g *finds) (state persisted, keep keeper) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.adopted {
@@ -120,15 +146,13 @@ func (s *Store) seed(g *finds) (state persisted, keep func(*piece) bool) {
 		if g.state != nil {
 			state = *g.state
 		}
+		keep = marked(&state)
 		state.Run, state.Txn = max(state.Run, g.run), max(state.Txn, g.txn)
-		return state, func(*piece) bool { return true }
+		return state, keep
 	}
 	s.decideLimbo(g.state, g.whole)
-	b := &batch{}
-	state = s.snapshot(b)
+	state = s.snapshot(&batch{})
 	state.Txn = s.txn
-	b.marks, _ = s.partials()
-	state.partial = b.marked()
 	g.ledger, g.journal = map[uint64]*lossEntry{}, map[uint64]journalRow{}
 	for _, e := range s.led.entries {
 		copied := *e
@@ -139,23 +163,83 @@ func (s *Store) seed(g *finds) (state persisted, keep func(*piece) bool) {
 			g.journal[it.id] = rowOf(it.id, &it.JournalEntry)
 		}
 	}
-	return state, s.current
+	return state, s.current()
 }
 
-// current says that a block of the file that was in use is still as memory knows it.
-func (s *Store) current(p *piece) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k := s.mine(p.key)
-	if p.txn > s.txn {
-		return false
+// marked takes over every block, settled as p says. What was put into a block
+// after p was written is not settled in it.
+func marked(p *persisted) keeper {
+	txn, marks := p.Txn, map[key]*block{}
+	for _, b := range parsePartials(p.partial) {
+		marks[b.key] = b
 	}
-	b := s.blocks[k]
-	if b != nil && (b.left == 0 || b.n != p.n) {
-		return false
+	return func(p *piece, _ []Record) (*block, bool) {
+		if b := marks[p.key]; b != nil && b.n == p.n && p.txn <= txn {
+			return b, true
+		}
+		return nil, true
 	}
-	e := s.entry(k, b)
-	return e == nil || e.onDisk
+}
+
+// current takes over the blocks of a file that was in use as memory knows them. What
+// of them is settled: records before the cursor of their class that are not in
+// memory. Those that are in memory, and not in this block on disk, are in another
+// or will be written again. Called with mu held.
+func (s *Store) current() keeper {
+	held := map[key]*block{}
+	for _, e := range s.entries() {
+		if e.onDisk {
+			held[e.key] = e.blk
+		}
+	}
+	return func(p *piece, recs []Record) (*block, bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		at := s.mine(p.key)
+		blk := s.blocks[at]
+		other := blk != nil && blk.n != p.n // a later shape of it, which cannot be read
+		if p.txn > s.txn || other && blk.refs > 0 {
+			return nil, false
+		}
+		done := blk
+		if blk == nil || other {
+			done = p.block(at, recs)
+		}
+		for i := range recs {
+			k := at
+			k.seq = recs[i].Seq
+			b, inMem := held[k]
+			gone := s.known[k] != nil || inMem && b != done || !inMem && !s.q[k.class].cursor.less(k)
+			if other {
+				j := blk.index(k.seq)
+				gone = gone || j < 0 || blk.settled(j)
+			}
+			if gone {
+				done.settle(i)
+			}
+		}
+		switch {
+		case done.left == 0:
+			return nil, false
+		case done.done == nil:
+			return nil, true
+		}
+		s.blocks[at] = done
+		copied := *done // more may be settled before the file is in use
+		copied.done, copied.run = slices.Clone(done.done), p.run
+		return &copied, true
+	}
+}
+
+// block is what memory has to know of the piece, whose records are recs.
+func (p *piece) block(at key, recs []Record) *block {
+	b := &block{key: at, n: p.n, last: p.last, left: p.n, stored: p.length + blockOverhead}
+	if b.last != b.seq+uint64(b.n)-1 {
+		for i := range recs {
+			b.seqs = append(b.seqs, recs[i].Seq)
+		}
+	}
+	return b
 }
 
 // mine is k as memory writes it.

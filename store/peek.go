@@ -95,12 +95,14 @@ func (s *Store) peekAfter(ctx context.Context, from key, n int) (g glance, err e
 	var got []placed
 	g = glance{last: from, end: true, partial: s.disk == nil}
 	if !g.partial && from.class != Debug {
-		if got, g.end, err = s.peekStored(from, n); err != nil {
-			return g, err
-		}
+		got, g.end, err = s.peekStored(from, n)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err != nil {
+		s.doubted(err)
+		got, g.end, g.partial = nil, true, true
+	}
 	if s.ended {
 		return g, ErrClosed
 	}
@@ -134,11 +136,16 @@ func (s *Store) peekStored(from key, n int) (got []placed, end bool, err error) 
 	end = true
 	err = s.disk.view(func(tx *bolt.Tx) error {
 		cur := tx.Bucket(bucketBlocks).Cursor()
+		at := from
 		for k, v := seekBlock(cur, from, s.run); k != nil; k, v = cur.Next() {
-			if k[0] != byte(from.class) {
+			first, _, ok := parseBlockKey(k, s.run)
+			if !ok || first.class != from.class {
 				break
 			}
-			if len(got) >= n {
+			if at != from && !at.less(first) {
+				return damaged("block %x is not in its place", k)
+			}
+			if at = first; len(got) >= n {
 				end = false
 				break
 			}

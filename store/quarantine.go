@@ -33,9 +33,11 @@ func asides(dir string) ([]int, error) {
 
 func asideDir(dir string, n int) string { return filepath.Join(dir, "corrupt-"+strconv.Itoa(n)) }
 
-// quarantine gives the file a second name in DIR/corrupt-<n>/, so that the fresh
-// one takes its first in one step, or moves it there where that cannot be done.
-func quarantine(dir, path string) error {
+// quarantine gives the file a second name in corrupt-<n>/ beside it, so that the
+// fresh one takes its first in one step, or moves it there where that cannot be
+// done. A link is moved, not what it leads to.
+func quarantine(path string) error {
+	dir := filepath.Dir(path)
 	have, err := asides(dir)
 	if err != nil {
 		return err
@@ -47,7 +49,7 @@ func quarantine(dir, path string) error {
 	if err := os.MkdirAll(asideDir(dir, n), 0o700); err != nil {
 		return err
 	}
-	to := filepath.Join(asideDir(dir, n), filepath.Base(path))
+	to := filepath.Join(asideDir(dir, n), "queue.db")
 	if os.Link(path, to) != nil {
 		if err := os.Rename(path, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -62,7 +64,7 @@ func tidyAsides(dir string, have []int) error {
 	var errs []error
 	for i, n := range slices.Backward(have) {
 		kept := len(have) - i
-		if info, err := os.Stat(filepath.Join(asideDir(dir, n), "queue.db")); err == nil {
+		if info, err := os.Lstat(filepath.Join(asideDir(dir, n), "queue.db")); err == nil {
 			sum += info.Size()
 		}
 		if kept > 1 && (kept > quarantineMax || sum > quarantineBytes) {

@@ -26,20 +26,18 @@ func (s *Store) read(ctx context.Context, c Class) error {
 		return nil // the committer closed it in between
 	}
 	s.mu.Lock()
-	from, moves := s.q[c].cursor, s.q[c].moves
+	from, moves, replace := s.q[c].cursor, s.q[c].moves, s.hasRoomToReplace()
 	s.mu.Unlock()
 	from.class = c
 
-	got, last, end, err := s.readAfter(from)
+	got, last, end, err := s.readAfter(from, replace)
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	q := &s.q[c]
 	if err != nil {
-		s.open, s.opening = false, "reopening: "+err.Error()
-		s.doubt = err
-		s.urge()
+		s.doubted(err)
+		s.mu.Unlock()
 		return nil
 	}
-	q := &s.q[c]
 	if q.moves != moves { // entries were put aside meanwhile, maybe behind last
 		last, end = q.cursor, false
 	}
@@ -48,6 +46,11 @@ func (s *Store) read(ctx context.Context, c Class) error {
 	}
 	q.cursor = last
 	q.exhausted = end
+	missing := q.unaccounted()
+	s.mu.Unlock()
+	if missing > 0 {
+		return s.reconcile(ctx, q, c)
+	}
 	return nil
 }
 
@@ -59,29 +62,39 @@ type stored struct {
 }
 
 // readAfter reads the blocks with records behind from, and the key behind which
-// the next call goes on.
-func (s *Store) readAfter(from key) (got []stored, last key, end bool, err error) {
+// the next call goes on. A block that is damaged is among them with its error, or
+// ends the call when the file can be replaced: an older copy may lie elsewhere in it.
+func (s *Store) readAfter(from key, replace bool) (got []stored, last key, end bool, err error) {
 	last, end = from, true
 	err = s.disk.view(func(tx *bolt.Tx) error {
 		b := tx.Bucket(bucketBlocks)
 		if b == nil {
 			return damaged("no bucket %s", bucketBlocks)
 		}
-		cur, size, n := b.Cursor(), 0, 0
+		cur, before, size, n := b.Cursor(), from, 0, 0
 		for k, v := seekBlock(cur, from, s.run); k != nil; k, v = cur.Next() {
 			first, count, ok := parseBlockKey(k, s.run)
-			if !ok || first.class != from.class {
+			if !ok || n > 0 && !before.less(first) {
+				return damaged("block %x is not in its place", k)
+			}
+			if first.class != from.class {
 				break
 			}
+			before = first
 			if n >= readRecords || size >= min(readBytes, s.o.MaxMemory/8) {
 				end = false
 				break
 			}
 			h, err := parseBlock(k, v, s.run)
+			if err != nil && replace {
+				return err
+			}
 			if err != nil {
 				h = blockHead{key: first, n: count, last: first.seq + uint64(count) - 1, storedSize: len(v) + blockOverhead}
 			}
-			last = key{h.class, h.run, h.last}
+			if to := (key{h.class, h.run, h.last}); last.less(to) {
+				last = to
+			}
 			got = append(got, stored{head: h, err: err})
 			s.disk.read(len(v))
 			size += max(h.rawLen, len(v))

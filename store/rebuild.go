@@ -13,24 +13,24 @@ type rebuilt struct {
 	blocks map[key]int // records of each block taken over
 	dead   [Classes]uint64
 	counts [Classes]onDisk
-	whole  bool // nothing is missing but what the counters tell
-	known  bool // the counters of the old file were read
+	whole  bool   // nothing is missing but what the counters tell
+	marks  []byte // of records of these blocks that are settled, for the meta record
 }
 
-// rebuild makes a fresh file with the pieces that keep allows, and with state,
+// keeper says whether a block is taken over, and which of its records are settled:
+// nil = none.
+type keeper func(p *piece, recs []Record) (done *block, ok bool)
+
+// rebuild makes a fresh file for path with the blocks that keep allows, and with state,
 // whose counts it corrects. What does not fit the disk any more is left out.
-func (s *Store) rebuild(ctx context.Context, src io.ReaderAt, g *finds, state persisted, keep func(*piece) bool) (*rebuilt, error) {
-	d, err := createDisk(s.path(), s.o)
+func (s *Store) rebuild(ctx context.Context, path string, src io.ReaderAt, g *finds, state persisted, keep keeper) (*rebuilt, error) {
+	d, err := createDisk(path, s.o)
 	if err != nil {
 		return nil, err
 	}
-	r := &rebuilt{disk: d, blocks: map[key]int{}, whole: g.whole && g.damaged == 0, known: g.state != nil}
-	partial := map[key]*block{}
-	for _, b := range parsePartials(state.partial) {
-		partial[b.key] = b
-	}
+	r := &rebuilt{disk: d, blocks: map[key]int{}, whole: g.whole}
 	d.db.NoSync = true // nothing counts before the file has its name
-	err = r.takeOver(ctx, s, src, g, keep, partial)
+	err = r.takeOver(ctx, s, src, g, keep)
 	if err == nil {
 		err = d.update(func(tx *bolt.Tx) error { return r.finish(tx, g, state) })
 	}
@@ -45,7 +45,7 @@ func (s *Store) rebuild(ctx context.Context, src io.ReaderAt, g *finds, state pe
 	return r, nil
 }
 
-func (r *rebuilt) takeOver(ctx context.Context, s *Store, src io.ReaderAt, g *finds, keep func(*piece) bool, partial map[key]*block) error {
+func (r *rebuilt) takeOver(ctx context.Context, s *Store, src io.ReaderAt, g *finds, keep keeper) error {
 	var packer compressor
 	pieces := g.sorted()
 	for from := 0; from < len(pieces); {
@@ -57,14 +57,11 @@ func (r *rebuilt) takeOver(ctx context.Context, s *Store, src io.ReaderAt, g *fi
 		for ; to < len(pieces) && size < batchBytes; to++ {
 			size += pieces[to].length
 		}
-		before := r.counts
+		before, marks := r.counts, len(r.marks)
 		err := r.disk.update(func(tx *bolt.Tx) error {
 			bucket := tx.Bucket(bucketBlocks)
 			bucket.FillPercent = 1
 			for _, p := range pieces[from:to] {
-				if !keep(p) {
-					continue
-				}
 				v, err := p.value(src)
 				if err != nil {
 					continue
@@ -74,15 +71,19 @@ func (r *rebuilt) takeOver(ctx context.Context, s *Store, src io.ReaderAt, g *fi
 				if err != nil {
 					continue
 				}
+				done, ok := keep(p, recs)
+				if !ok {
+					continue
+				}
 				if err := bucket.Put(k, v); err != nil {
 					return err
 				}
-				r.take(p, recs, len(v), partial[p.key])
+				r.take(p, recs, len(v), done)
 			}
 			return nil
 		})
 		if isFull(err) {
-			r.counts = before
+			r.counts, r.marks = before, r.marks[:marks]
 			for _, p := range pieces[from:to] {
 				delete(r.blocks, p.key)
 			}
@@ -97,9 +98,6 @@ func (r *rebuilt) takeOver(ctx context.Context, s *Store, src io.ReaderAt, g *fi
 }
 
 func (r *rebuilt) take(p *piece, recs []Record, length int, done *block) {
-	if done != nil && done.n != p.n {
-		done = nil
-	}
 	r.blocks[p.key] = p.n
 	c := &r.counts[p.class]
 	c.Bytes += int64(length + blockOverhead)
@@ -107,6 +105,9 @@ func (r *rebuilt) take(p *piece, recs []Record, length int, done *block) {
 		if !done.settled(i) {
 			c.more(1, recordLen(&recs[i])+recordOverhead)
 		}
+	}
+	if done != nil {
+		r.marks = appendPartial(r.marks, done, done.run)
 	}
 }
 
@@ -133,7 +134,7 @@ func (r *rebuilt) takeDead(src io.ReaderAt, g *finds) error {
 
 // finish writes all but the records.
 func (r *rebuilt) finish(tx *bolt.Tx, g *finds, state persisted) error {
-	state.DeadLetters = onDisk{}
+	state.DeadLetters, state.partial = onDisk{}, r.marks
 	for _, p := range g.dead {
 		if r.dead[p.class] > 0 {
 			state.DeadLetters.Count++

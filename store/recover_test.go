@@ -174,21 +174,3 @@ func TestFormat1(t *testing.T) {
 	}
 	storetest.Verify(t, o)
 }
-
-// TestOpeningSentinel: a file at which the process died twice is set aside, and
-// what is whole in it comes back.
-func TestOpeningSentinel(t *testing.T) {
-	for died, set := range map[string]int{"1": 0, "2": 1, "junk": 0} {
-		o := filled(t, 200, false)
-		if err := os.WriteFile(filepath.Join(o.Dir, ".opening"), []byte(died), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		got, _ := left(t, o)
-		if n := len(asides(t, o.Dir)); n != set || len(got) < 160 {
-			t.Errorf("after %s attempts: %d files set aside, %d records", died, n, len(got))
-		}
-		if _, err := os.Stat(filepath.Join(o.Dir, ".opening")); !os.IsNotExist(err) {
-			t.Errorf("the sentinel stays: %v", err)
-		}
-	}
-}

@@ -31,7 +31,11 @@ func (s *Store) Run(ctx context.Context) error {
 		s.note(err)
 		s.mu.Unlock()
 	}
-	held, err := lockFile(s.path(), 0)
+	path, err := locate(s.path())
+	var held *os.File
+	if err == nil {
+		held, err = lockFile(path, 0)
+	}
 	if errors.Is(err, ErrLocked) {
 		s.end()
 		return fmt.Errorf("open queue %s: %w", s.path(), err)
@@ -70,10 +74,7 @@ func (s *Store) finish() error {
 	s.lapse(Debug)
 	s.wake()
 	s.mu.Unlock()
-	var err error
-	if s.disk != nil {
-		err = s.commitAll(true)
-	}
+	err := s.lastCommit()
 	s.io <- struct{}{}
 	if s.disk != nil {
 		err = errors.Join(err, s.disk.close())
@@ -98,6 +99,27 @@ func (s *Store) finish() error {
 		return fmt.Errorf("close queue %s: %w", s.path(), err)
 	}
 	return nil
+}
+
+// lastCommit commits everything, to a fresh file when the one in use is damaged.
+func (s *Store) lastCommit() (err error) {
+	for range 2 {
+		s.mu.Lock()
+		replace := s.disk == nil && s.aside != nil
+		s.mu.Unlock()
+		if replace {
+			ctx, giveUp := context.WithTimeout(context.Background(), openGrace)
+			err = s.adopt(s.openFile(ctx, nil))
+			giveUp()
+		}
+		if err != nil || s.disk == nil {
+			return err
+		}
+		if err = s.commitAll(true); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // lapse loses what is queued in memory only, which ends with the process, and
@@ -180,20 +202,24 @@ func (s *Store) commitDue() {
 			s.mu.Unlock()
 			return
 		}
-		waiting := s.waiting
-		s.waiting = nil
-		s.mu.Unlock()
-		var err error
 		if doubt != nil {
-			err = doubt
+			s.mu.Unlock()
 			s.io <- struct{}{}
 			s.mu.Lock()
 			s.troubled(doubt)
 			s.mu.Unlock()
 			<-s.io
-		} else {
-			err = s.commitAll(false)
+			continue
 		}
+		waiting := s.waiting
+		s.waiting = nil
+		s.mu.Unlock()
+		err := s.commitAll(false)
+		s.mu.Lock()
+		if err != nil && s.disk == nil && s.aside != nil {
+			s.waiting, waiting = append(waiting, s.waiting...), nil // for the fresh file
+		}
+		s.mu.Unlock()
 		for _, w := range waiting {
 			w <- err
 		}
@@ -228,14 +254,37 @@ func (s *Store) troubled(err error) {
 	s.open, s.failed = false, true
 	s.opening = "reopening after: " + err.Error()
 	if errors.Is(err, errDamaged) || errors.Is(err, errCommit) { // after a failed sync nothing that was read back is proof
-		s.aside, s.failed = err, false // who waits goes on with the fresh file
-		s.retryAt = s.now()
+		s.aside = err
 	}
-	if s.disk != nil {
-		s.disk.abandon()
-		s.disk = nil
+	if s.disk == nil {
+		s.answer(err)
+		return
 	}
-	s.answer(err)
+	s.disk.abandon()
+	s.disk = nil
+	if s.aside == nil || !s.mayReplace() {
+		s.answer(err)
+		return
+	}
+	s.failed = false // who waits goes on with the fresh file
+	s.retryAt = s.now()
+}
+
+// replaceOften is how many files an hour are replaced at once; the next ones only
+// after a pause, or a fault that comes back would wear out the disk.
+const replaceOften = 3
+
+// mayReplace says whether a damaged file is to be replaced without a pause.
+func (s *Store) mayReplace() bool {
+	if now := s.now(); s.renewed == 0 || now-s.renewedAt > time.Hour {
+		s.renewed, s.renewedAt = 0, now
+	}
+	s.renewed++
+	if s.renewed <= replaceOften {
+		return true
+	}
+	s.retryAt = max(s.retryAt, s.now()+min(retryMin<<min(s.renewed, 10), retryMax))
+	return false
 }
 
 // answer refuses those who wait for the disk.

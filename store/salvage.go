@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"sort"
 )
 
 // finds is what a file that bbolt is not trusted with still holds. Every part of
@@ -33,19 +34,30 @@ type piece struct {
 	length int
 }
 
-// scan reads what f holds. Blocks that a watermark has passed, and those that a
-// later commit wrote anew, are left out.
+// scan reads what f holds: what its tree leads to when nothing of that is damaged,
+// else every page, for an older copy of what is. Then blocks that a watermark has
+// passed, and those that a later commit wrote anew, are left out.
 func scan(ctx context.Context, f io.ReaderAt, size int64, tell func(Progress)) (*finds, error) {
-	got := &finds{blocks: map[key]*piece{}, dead: map[key]*piece{}, ledger: map[uint64]*lossEntry{}, journal: map[uint64]journalRow{}}
-	sc := &scanner{f: f, size: size, tell: tell}
-	if w, err := newWalker(ctx, f, size); err == nil && w.tree(w.meta.root) == nil {
-		sc.use, got.whole = w.seen, true
+	if w, err := newWalker(ctx, f, size); err == nil && w.tree() == nil {
+		got, err := scanPages(ctx, &scanner{f: f, size: size, use: w.seen, tell: tell})
+		if got == nil || got.damaged == 0 {
+			return got, err
+		}
 	}
+	got, err := scanPages(ctx, &scanner{f: f, size: size, tell: tell})
+	if err == nil {
+		got.settle(f)
+	}
+	return got, err
+}
+
+func scanPages(ctx context.Context, sc *scanner) (*finds, error) {
+	got := &finds{blocks: map[key]*piece{}, dead: map[key]*piece{}, ledger: map[uint64]*lossEntry{}, journal: map[uint64]journalRow{}}
 	if err := sc.run(ctx, got.visit); err != nil {
 		return nil, err
 	}
-	got.whole = got.whole && sc.bad == 0
-	got.settle()
+	got.damaged += sc.bad
+	got.whole = sc.use != nil && got.damaged == 0
 	return got, nil
 }
 
@@ -96,7 +108,7 @@ func (g *finds) visit(k, v []byte, at int64) {
 	case len(keyState):
 		if p, err := decodeMeta(v); err != nil {
 			g.damaged++
-		} else if g.state == nil || g.state.Txn < p.Txn {
+		} else if g.state == nil || g.state.before(&p) {
 			g.state = &p
 			g.txn, g.run = max(g.txn, p.Txn), max(g.run, p.Run)
 		}
@@ -104,42 +116,78 @@ func (g *finds) visit(k, v []byte, at int64) {
 }
 
 // settle leaves out what is known to be settled or to be an older copy.
-func (g *finds) settle() {
-	if g.whole {
-		return
-	}
+func (g *finds) settle(f io.ReaderAt) {
 	for k, p := range g.blocks {
 		if w := g.marks[k.class]; p.flags&retried == 0 && !w.less(key{k.class, k.run, p.last}) {
 			delete(g.blocks, k)
 		}
 	}
-	var prev *piece
+	var near []*piece // those that may reach beyond where the next begins
 	for _, p := range g.sorted() {
-		if prev == nil || prev.class != p.class || prev.run != p.run || prev.last < p.seq {
-			prev = p
-			continue
-		}
-		if prev.txn < p.txn {
-			delete(g.blocks, prev.key)
-			prev = p
-		} else {
+		near = slices.DeleteFunc(near, func(x *piece) bool {
+			switch {
+			case !x.covers(p.key):
+				return true
+			case g.blocks[p.key] == nil || !x.shares(p, f):
+				return false
+			case x.txn < p.txn:
+				delete(g.blocks, x.key)
+				return true
+			}
 			delete(g.blocks, p.key)
+			return false
+		})
+		if g.blocks[p.key] != nil {
+			near = append(near, p)
 		}
 	}
+	all := g.sorted()
 	for k := range g.dead {
-		if p := g.covers(k); p != nil && p.flags&retried != 0 {
+		i := sort.Search(len(all), func(i int) bool { return k.less(all[i].key) })
+		if i > 0 && all[i-1].covers(k) && all[i-1].flags&retried != 0 {
 			delete(g.dead, k) // it was put back into the queue later
 		}
 	}
 }
 
-func (g *finds) covers(k key) *piece {
-	for _, p := range g.blocks {
-		if p.class == k.class && p.run == k.run && p.seq <= k.seq && k.seq <= p.last {
-			return p
+// covers says that record k is in the block, or was.
+func (p *piece) covers(k key) bool {
+	return p.class == k.class && p.run == k.run && p.seq <= k.seq && k.seq <= p.last
+}
+
+// shares says that a record is in both blocks: then one replaced the other. Blocks
+// with gaps may span one another and have none in common.
+func (p *piece) shares(q *piece, f io.ReaderAt) bool {
+	has := p.sequences(f)
+	for _, seq := range q.sequences(f) {
+		if _, ok := slices.BinarySearch(has, seq); ok {
+			return true
 		}
 	}
-	return nil
+	return false
+}
+
+// sequences are those of the records, nil when they cannot be read.
+func (p *piece) sequences(f io.ReaderAt) (all []uint64) {
+	if p.last == p.seq+uint64(p.n)-1 {
+		for seq := p.seq; seq <= p.last; seq++ {
+			all = append(all, seq)
+		}
+		return all
+	}
+	v, err := p.value(f)
+	if err != nil {
+		return nil
+	}
+	var packer compressor
+	_, recs, err := packer.decodeBlock(blockKey(p.key, p.n, 0), v, 0)
+	if err != nil {
+		return nil
+	}
+	for i := range recs {
+		all = append(all, recs[i].Seq)
+	}
+	return all
 }
 
 // sorted returns the blocks in the order of their keys.

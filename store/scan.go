@@ -49,16 +49,20 @@ func (sc *scanner) run(ctx context.Context, visit func(k, v []byte, at int64)) e
 	return nil
 }
 
+// page visits what a page holds. What its header says is taken as a hint: the
+// first element tells as well how many there are, and the elements where the page
+// ends.
 func (sc *scanner) page(b []byte, at int64, visit func(k, v []byte, at int64)) {
-	if len(b) < pageHeader {
+	if len(b) < pageHeader+elementSize {
 		return
 	}
 	e := binary.NativeEndian
-	if e.Uint16(b[8:]) != pageLeaf {
-		return
+	end := extent(b)
+	if over := int64(e.Uint32(b[12:])); e.Uint16(b[8:]) == pageLeaf {
+		end = max(end, (over+1)*filePage)
 	}
-	if over := int64(e.Uint32(b[12:])); over > 0 && over <= 3*maxRecord/filePage && at+(over+1)*filePage <= sc.size {
-		long := make([]byte, (over+1)*filePage)
+	if end = (end + filePage - 1) / filePage * filePage; end > filePage && end <= 3*maxRecord && at+end <= sc.size {
+		long := make([]byte, end)
 		if n, _ := sc.f.ReadAt(long, at); n == len(long) {
 			b = long
 		}
@@ -66,11 +70,47 @@ func (sc *scanner) page(b []byte, at int64, visit func(k, v []byte, at int64)) {
 	scanLeaf(b, at, visit)
 }
 
+// elementCount is how many elements b may have, a leaf page with or without its
+// overflow: the data of the first one begins where the elements end.
+func elementCount(b []byte) int {
+	e := binary.NativeEndian
+	n := 0
+	if e.Uint16(b[8:]) == pageLeaf {
+		n = int(e.Uint16(b[10:]))
+	}
+	if pos := int64(e.Uint32(b[pageHeader+4:])); pos%elementSize == 0 && pos < filePage {
+		n = max(n, int(pos/elementSize))
+	}
+	return n
+}
+
+// extent is where the data of the last element ends, 0 when the elements do not
+// follow one another.
+func extent(b []byte) int64 {
+	e := binary.NativeEndian
+	next := int64(0)
+	for i := range elementCount(b) {
+		el := pageHeader + i*elementSize
+		if el+elementSize > len(b) {
+			return 0
+		}
+		from := int64(el) + int64(e.Uint32(b[el+4:]))
+		if i > 0 && from != next {
+			return 0
+		}
+		next = from + int64(e.Uint32(b[el+8:])) + int64(e.Uint32(b[el+12:]))
+	}
+	return next
+}
+
 // scanLeaf visits the elements that lie within b, and those of buckets held inside
 // an element.
 func scanLeaf(b []byte, at int64, visit func(k, v []byte, at int64)) {
+	if len(b) < pageHeader+elementSize {
+		return
+	}
 	e := binary.NativeEndian
-	for i := range int(e.Uint16(b[10:])) {
+	for i := range elementCount(b) {
 		el := pageHeader + i*elementSize
 		if el+elementSize > len(b) {
 			return

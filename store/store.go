@@ -61,6 +61,8 @@ type Store struct {
 	limbo     *batch        // its commit failed; whether it is on disk shows when the file is open again
 	txn       uint64        // of the last commit
 	aside     error         // why the file is to be set aside before the next attempt
+	renewed   int           // files set aside since renewedAt
+	renewedAt time.Duration
 	tight     int64         // bytes on disk that the disk was found to hold; 0 = Options.MaxBytes
 	tightEnd  time.Duration
 	trimmed   bool         // the last commit made room

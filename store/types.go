@@ -173,7 +173,7 @@ func (p Phase) String() string {
 type State struct {
 	Phase   Phase
 	Outcome Outcome // set for PhaseDone, and for PhaseDuplicate of a finished command
-	Unsure  bool    // PhaseNew, but the journal was lost after the command was enqueued: it may have been executed
+	Unsure  bool    // the journal was lost after the command was enqueued: if PhaseNew it may have been begun, if PhaseStarted it may be done
 }
 
 // Verdict is the outcome the sender of a command is told.

@@ -207,8 +207,12 @@ func (c *claims) compare(f *finding, damaged bool) *verdict {
 		}
 	}
 	for id, done := range c.begun {
+		known := store.PhaseStarted.String()
+		if done {
+			known = store.PhaseDone.String()
+		}
 		switch phase := f.Commands[id]; {
-		case damaged && f.Unsure[id]:
+		case damaged && f.Unsure[id] && phase != known:
 			v.unsure++
 		case phase == "", phase == store.PhaseNew.String():
 			v.forgot = append(v.forgot, id)
