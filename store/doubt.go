@@ -66,6 +66,7 @@ func (s *Store) reconcile(ctx context.Context, q *queue, c Class) error {
 		q.exhausted = false // the next reader goes on with it
 		return ctx.Err()
 	case err != nil:
+		q.cursor, q.exhausted = key{}, false // what was passed over may be before it
 		s.doubted(err)
 		return nil
 	}

@@ -58,7 +58,8 @@ type ReportClass struct {
 func Fsck(ctx context.Context, dir string, o FsckOptions) (Report, error) {
 	r := Report{File: filepath.Join(dir, "queue.db")}
 	fail := func(err error) (Report, error) { return r, fmt.Errorf("check queue %s: %w", r.File, err) }
-	have, err := asides(dir)
+	there, _ := locate(r.File)
+	have, err := asides(filepath.Dir(there))
 	if err != nil {
 		return fail(err)
 	}

@@ -182,8 +182,8 @@ func marked(p *persisted) keeper {
 }
 
 // current takes over the blocks of a file that was in use as memory knows them. What
-// of them is settled: records before the cursor of their class that are not in
-// memory. Those that are in memory, and not in this block on disk, are in another
+// of them is settled: records before the cursor of their class, or of a class that
+// was read to its end, that are not in memory. Those that are in memory, and not in this block on disk, are in another
 // or will be written again. Called with mu held.
 func (s *Store) current() keeper {
 	held := map[key]*block{}
@@ -209,7 +209,8 @@ func (s *Store) current() keeper {
 			k := at
 			k.seq = recs[i].Seq
 			b, inMem := held[k]
-			gone := s.known[k] != nil || inMem && b != done || !inMem && !s.q[k.class].cursor.less(k)
+			q := &s.q[k.class]
+			gone := s.known[k] != nil || inMem && b != done || !inMem && (q.exhausted || !q.cursor.less(k))
 			if other {
 				j := blk.index(k.seq)
 				gone = gone || j < 0 || blk.settled(j)

@@ -4,7 +4,6 @@ package crash
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -74,17 +73,10 @@ func (b *base) index(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "queue.db"), alone, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		var out bytes.Buffer
-		if _, err := store.Fsck(t.Context(), dir, store.FsckOptions{Salvage: &out}); err != nil {
-			t.Fatal(err)
-		}
 		var ids []string
-		for in := json.NewDecoder(&out); in.More(); {
-			var line struct{ ID string }
-			if err := in.Decode(&line); err != nil {
-				t.Fatal(err)
-			}
-			ids = append(ids, line.ID)
+		note := func(r store.Salvaged) error { ids = append(ids, r.Record.ID.String()); return nil }
+		if _, err := store.Fsck(t.Context(), dir, store.FsckOptions{Salvage: note}); err != nil {
+			t.Fatal(err)
 		}
 		b.pages = append(b.pages, ids)
 	}
