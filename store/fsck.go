@@ -64,7 +64,7 @@ func Fsck(ctx context.Context, dir string, o FsckOptions) (Report, error) {
 		return fail(err)
 	}
 	for _, n := range have {
-		r.Quarantined = append(r.Quarantined, asideDir(dir, n))
+		r.Quarantined = append(r.Quarantined, asideDir(filepath.Dir(there), n))
 	}
 	info, err := os.Stat(r.File)
 	switch {
