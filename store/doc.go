@@ -31,16 +31,23 @@
 // an entry of unknown count. The ledger goes upstream by itself, as records of
 // [KindLedger] in class [Alarm], one at a time.
 //
-// The store always starts. A file that is damaged, or at which the process died
-// twice while opening, is read page by page: what passes its checksum and is not
+// The store always starts. A file that is damaged, of which the disk gives a part
+// only, or at which the process died twice while opening (five times when the
+// machine went down too), is read page by page: what passes its checksum and is not
 // settled as far as the file tells, and the journal, go into a fresh file, and the
-// damaged one is kept in corrupt-<n>/ in the folder, the last three and 128 MiB at
-// most. Records may then come again. When the journal may be incomplete, Begin says
-// so by State.Unsure. A file of format 1, one key per record, is taken over; one of
-// a later format is set aside. A file whose commit failed is never written again:
-// memory and what the file still holds go into a fresh one. A disk that refuses is
-// tried again, at most a minute apart. Only another process that holds the file
-// ends [Store.Run] early.
+// damaged one is kept in corrupt-<n>/ beside it, the last three and 128 MiB at most.
+// A leaf of a file that was closed cleanly is not looked at before it is read; when
+// it is damaged the file is replaced then, and what was begun goes on with the next
+// one: three times an hour at once, and while there is room for a second file.
+// Records may then come again. Records that the counters tell of and that are not
+// there are lost with reason "damaged". When the journal may be incomplete, Begin
+// says so by State.Unsure; that is so too when the file is gone that an earlier start
+// made. What is no file in its place is set aside unopened; a link to a file is
+// followed, and the file stays where it is. A file of format 1, one key per record,
+// is taken over; one of a later format is set aside. A file whose commit failed is
+// never written again: memory and what the file still holds go into a fresh one. A
+// disk that refuses is tried again, at most a minute apart. Only another process that
+// holds the file ends [Store.Run] early.
 //
 // # Layout
 //

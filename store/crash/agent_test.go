@@ -4,6 +4,7 @@ package crash
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"fieldpost/internal/clock"
 	"fieldpost/store"
 )
 
@@ -30,6 +32,7 @@ type load struct {
 	Quiet       bool // telemetry only: nothing but age and bytes calls for a commit
 	Lie         bool // claim records as durable that are only appended
 	LogMarks    bool // put a mark into the log of writes for every line that is printed
+	Boot        bool // the machine was started anew before
 }
 
 // Ways to drain.
@@ -41,9 +44,30 @@ const (
 	drainWays
 )
 
+// boot is the clock of a machine that was started with the process.
+type boot struct {
+	id [16]byte
+	at time.Time
+}
+
+// bootClock is nil, the store's own clock, unless the machine was started anew.
+func bootClock(anew bool) clock.Clock {
+	if !anew {
+		return nil
+	}
+	b := boot{at: time.Now()}
+	binary.NativeEndian.PutUint64(b.id[:], rand.Uint64())
+	return b
+}
+
+func (b boot) Now() clock.Stamp {
+	return clock.Stamp{Boot: b.id, BootTime: time.Since(b.at), Wall: time.Now().UTC(), Trust: clock.TrustPlausible}
+}
+
 func (l load) options() store.Options {
 	return store.Options{
-		Dir: l.Dir, CommitEvery: l.CommitEvery, CommitBytes: l.CommitBytes, MaxMemory: l.MaxMemory, MaxBytes: 48 << 20,
+		Clock: bootClock(l.Boot),
+		Dir:   l.Dir, CommitEvery: l.CommitEvery, CommitBytes: l.CommitBytes, MaxMemory: l.MaxMemory, MaxBytes: 48 << 20,
 		JournalSize: 1 << 20, NoSync: l.NoSync,
 	}
 }

@@ -20,6 +20,7 @@ type job struct {
 	Dir      string
 	Commands []string // message-ids to ask the journal for
 	Restore  []string // paths to make accessible again once the store shows its trouble
+	Boot     bool     // the machine was started anew before
 	Die      bool     // end the process instead, to show that it is noticed
 }
 
@@ -102,7 +103,7 @@ func (f *finding) open(j job, use func(context.Context, *store.Store)) {
 	ctx, cancel := context.WithTimeout(context.Background(), hang)
 	defer cancel()
 	began := time.Now()
-	s := store.New(store.Options{Dir: j.Dir, MaxBytes: 48 << 20, JournalSize: 1 << 20})
+	s := store.New(store.Options{Dir: j.Dir, Clock: bootClock(j.Boot), MaxBytes: 48 << 20, JournalSize: 1 << 20})
 	run, stop := context.WithCancel(context.Background())
 	end := make(chan error, 1)
 	go func() { end <- s.Run(run) }()

@@ -177,7 +177,7 @@ func (s *scene) play(t testing.TB, j *jury, cuts []cut, o *outcome) {
 		}
 		claimed := c.clone()
 		claimed.ended(time.Now(), time.Hour) // only a Flush settles for good here
-		f, how := j.judge(job{Dir: dir, Commands: slices.Collect(maps.Keys(claimed.begun))})
+		f, how := j.judge(job{Dir: dir, Boot: true, Commands: slices.Collect(maps.Keys(claimed.begun))})
 		bad := o.bad + o.died
 		o.states++
 		o.durable += len(claimed.durable)

@@ -14,7 +14,7 @@ import (
 func powerLoad(rnd *rand.Rand, marks int) load {
 	return load{
 		Seed: rnd.Uint64(), CommitEvery: 10 * time.Millisecond, CommitBytes: 16 << 10, MaxMemory: 4 << 20,
-		Drain: rnd.IntN(drainWays), Marks: marks + rnd.IntN(marks), Crash: true,
+		Drain: rnd.IntN(drainWays), Marks: marks + rnd.IntN(marks), Crash: true, Boot: true,
 	}
 }
 
