@@ -54,7 +54,7 @@ func (s *Store) restore(l *loaded) {
 	for r, n := range p.Reasons {
 		s.byReason[r] += n
 	}
-	s.txn = max(s.txn, p.Txn)
+	s.txn = max(s.txn, p.Txn+1) // what was written after it and never committed has that number
 	for _, k := range p.Thinned {
 		if int(k.class) < len(s.thinned) {
 			s.thinned[k.class] = k

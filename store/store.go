@@ -63,7 +63,7 @@ type Store struct {
 	aside     error         // why the file is to be set aside before the next attempt
 	renewed   int           // files set aside since renewedAt
 	renewedAt time.Duration
-	tight     int64         // bytes on disk that the disk was found to hold; 0 = Options.MaxBytes
+	tight     int64 // bytes on disk that the disk was found to hold; 0 = Options.MaxBytes
 	tightEnd  time.Duration
 	trimmed   bool         // the last commit made room
 	waiting   []chan error // callers of Flush
