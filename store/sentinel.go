@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 )
 
 // The file .opening says how often in a row the process ended while it opened the
@@ -26,15 +28,10 @@ func (s *Store) sentinel() string { return filepath.Join(s.o.Dir, ".opening") }
 // enterOpening counts this attempt and returns an error when the last ones ended
 // the process. A sentinel that cannot be kept stops nobody.
 func (s *Store) enterOpening() error {
-	here, elsewhere, boot := 0, 0, ""
 	now := s.o.Clock.Now().Boot
 	this := hex.EncodeToString(now[:])
 	b, _ := os.ReadFile(s.sentinel())
-	_, _ = fmt.Sscan(string(b), &here, &elsewhere, &boot) // fewer words are no reason to stop
-	if here < 0 || elsewhere < 0 {
-		here, elsewhere = sentinelMax, 0
-	}
-	here, elsewhere = min(here, 2*sentinelMax), min(elsewhere, 2*sentinelBoots)
+	here, elsewhere, boot := deaths(string(b))
 	if boot != "" && boot != this {
 		here, elsewhere = 0, elsewhere+here
 	}
@@ -49,6 +46,20 @@ func (s *Store) enterOpening() error {
 		return damaged("the last %d attempts to open it ended the process", here+elsewhere)
 	}
 	return nil
+}
+
+// deaths reads what enterOpening wrote. Anything else tells of none.
+func deaths(text string) (here, elsewhere int, boot string) {
+	words := strings.Fields(text)
+	if len(words) != 3 || len(words[2]) != 32 {
+		return 0, 0, ""
+	}
+	here, err := strconv.Atoi(words[0])
+	elsewhere, err2 := strconv.Atoi(words[1])
+	if err != nil || err2 != nil || here < 0 || elsewhere < 0 {
+		return 0, 0, ""
+	}
+	return min(here, 2*sentinelMax), min(elsewhere, 2*sentinelBoots), words[2]
 }
 
 func (s *Store) leaveOpening() {

@@ -24,10 +24,10 @@ func TestOpeningSentinel(t *testing.T) {
 	this, other := strings.Repeat("07", 16), strings.Repeat("09", 16)
 	for died, set := range map[string]int{
 		"":             0,
-		"1":            0,
-		"2":            1,
+		"9":            0,
+		"9 9 9":        0,
 		"junk":         0,
-		"-1 0 " + this: 1,
+		"-1 0 " + this: 0,
 		"1 0 " + this:  0,
 		"2 0 " + this:  1,
 		"1 3 " + this:  0,

@@ -65,6 +65,7 @@ func bases(t *testing.T, rnd *rand.Rand) []*base {
 func (b *base) index(t *testing.T) {
 	t.Helper()
 	dir, file := t.TempDir(), b.files["queue.db"]
+	file = file[:inUse(file)]
 	for n := range pages(file) {
 		alone := make([]byte, 3*page)
 		if n > 1 {
@@ -104,8 +105,12 @@ func (b *base) lay(t *testing.T, d *damage, rnd *rand.Rand) (dir string, sound m
 	dir = t.TempDir()
 	for name, content := range b.files {
 		if name == "queue.db" && d.spoil != nil {
-			content = d.spoil(rnd, bytes.Clone(content))
-			sound = b.sound(content)
+			used := inUse(content)
+			spoilt := d.spoil(rnd, bytes.Clone(content[:used]))
+			if len(spoilt) == used {
+				spoilt = append(spoilt, content[used:]...)
+			}
+			content, sound = spoilt, b.sound(spoilt)
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 			t.Fatal(err)

@@ -38,6 +38,16 @@ type damage struct {
 
 func pages(file []byte) int { return len(file) / page }
 
+// inUse is how much of the file was ever written, in bytes: behind it is space that
+// is held for later, and damage there tells nothing.
+func inUse(file []byte) int {
+	n := pages(file)
+	for n > 2 && len(bytes.Trim(at(file, n-1), "\x00")) == 0 {
+		n--
+	}
+	return n * page
+}
+
 func at(file []byte, n int) []byte { return file[n*page : (n+1)*page] }
 
 func garbage(rnd *rand.Rand, b []byte) {
