@@ -44,8 +44,8 @@ const (
 	drainWays
 )
 
-// boot is the clock of a machine that was started with the process.
-type boot struct {
+// bootStamps is the clock of a machine that was started with the process.
+type bootStamps struct {
 	id [16]byte
 	at time.Time
 }
@@ -55,12 +55,12 @@ func bootClock(anew bool) clock.Clock {
 	if !anew {
 		return nil
 	}
-	b := boot{at: time.Now()}
+	b := bootStamps{at: time.Now()}
 	binary.NativeEndian.PutUint64(b.id[:], rand.Uint64())
 	return b
 }
 
-func (b boot) Now() clock.Stamp {
+func (b bootStamps) Now() clock.Stamp {
 	return clock.Stamp{Boot: b.id, BootTime: time.Since(b.at), Wall: time.Now().UTC(), Trust: clock.TrustPlausible}
 }
 
