@@ -26,7 +26,7 @@ type damage struct {
 	// harm changes the folder.
 	harm func(rnd *rand.Rand, dir string) error
 	// least is the share of the records that must come on average, in percent: what
-	// the damage leaves of a queue of some hundred pages. Apart from that every record
+	// the damage leaves of a queue of some hundred pages, by the worst of draws. Apart from that every record
 	// must come that lies on a page which is as it was.
 	least float64
 	// plain: the judge must not be root. restore names what is to be made accessible.
@@ -74,8 +74,8 @@ var damages = []damage{
 	{name: "one page garbage", spoil: func(rnd *rand.Rand, f []byte) []byte { return each(rnd, f, 1, func(p []byte) { garbage(rnd, p) }) }, least: 95},
 	{name: "one bit", spoil: func(rnd *rand.Rand, f []byte) []byte { return bits(rnd, f, 1) }, least: 99},
 	{name: "twenty bits", spoil: func(rnd *rand.Rand, f []byte) []byte { return bits(rnd, f, 20) }, least: 85},
-	{name: "twenty pages zero", spoil: func(rnd *rand.Rand, f []byte) []byte { return each(rnd, f, 20, func(p []byte) { clear(p) }) }, least: 60},
-	{name: "twenty pages garbage", spoil: func(rnd *rand.Rand, f []byte) []byte { return each(rnd, f, 20, func(p []byte) { garbage(rnd, p) }) }, least: 60},
+	{name: "twenty pages zero", spoil: func(rnd *rand.Rand, f []byte) []byte { return each(rnd, f, 20, func(p []byte) { clear(p) }) }, least: 50},
+	{name: "twenty pages garbage", spoil: func(rnd *rand.Rand, f []byte) []byte { return each(rnd, f, 20, func(p []byte) { garbage(rnd, p) }) }, least: 50},
 	{name: "half of the pages garbage", spoil: func(rnd *rand.Rand, f []byte) []byte {
 		return each(rnd, f, pages(f)*7/10, func(p []byte) { garbage(rnd, p) })
 	}, least: 25},
@@ -89,16 +89,16 @@ var damages = []damage{
 			copy(f[to*sector:(to+1)*sector], f[from*sector:(from+1)*sector])
 		}
 		return f
-	}, least: 85},
+	}, least: 80},
 	{name: "every page header", spoil: func(rnd *rand.Rand, f []byte) []byte {
 		for n := range pages(f) {
 			at(f, n)[rnd.IntN(16)] ^= byte(1 + rnd.IntN(255))
 		}
 		return f
 	}, least: 100},
-	{name: "cut off anywhere", spoil: func(rnd *rand.Rand, f []byte) []byte { return f[:rnd.IntN(len(f))] }, least: 30},
-	{name: "last tenth cut off", spoil: func(rnd *rand.Rand, f []byte) []byte { return f[:len(f)-1-rnd.IntN(len(f)/10)] }, least: 85},
-	{name: "last tenth zero", spoil: func(rnd *rand.Rand, f []byte) []byte { clear(f[len(f)-1-rnd.IntN(len(f)/10):]); return f }, least: 85},
+	{name: "cut off anywhere", spoil: func(rnd *rand.Rand, f []byte) []byte { return f[:rnd.IntN(len(f))] }},
+	{name: "last tenth cut off", spoil: func(rnd *rand.Rand, f []byte) []byte { return f[:len(f)-1-rnd.IntN(len(f)/10)] }, least: 75},
+	{name: "last tenth zero", spoil: func(rnd *rand.Rand, f []byte) []byte { clear(f[len(f)-1-rnd.IntN(len(f)/10):]); return f }, least: 75},
 	{name: "foreign file", spoil: foreign},
 	{name: "old format", base: oldFormat},
 	{name: "removed", harm: func(_ *rand.Rand, dir string) error { return os.Remove(filepath.Join(dir, "queue.db")) }},
