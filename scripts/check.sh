@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 before_commit=(gofmt vet staticcheck test race 386 platforms)
-everything=("${before_commit[@]}" cross-build demo emulated interop clean)
+everything=("${before_commit[@]}" proofs cross-build demo emulated interop clean)
 
 step_gofmt() {
 	local bad
@@ -44,6 +44,20 @@ step_platforms() {
 	trap 'rm -rf "$scratch"' EXIT
 	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 go build -o "$scratch/" ./cmd/agent ./cmd/hub
 	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 go build -o "$scratch/" ./cmd/agent ./cmd/hub
+}
+
+# The short forms of the store's proofs; docs/PROOFS.md tells them. Those that need
+# root or strace and have it not are skipped, and counted.
+step_proofs() {
+	scratch=$(mktemp -d)
+	trap 'rm -rf "$scratch"' EXIT
+	CGO_ENABLED=0 go test -tags proof -c -o "$scratch/crash" ./store/crash
+	if ! (cd store/crash && "$scratch/crash" -test.v -test.skip '^TestKernel' >"$scratch/log" 2>&1); then
+		grep -aE '^ +[a-z_]+_test\.go:|^panic|^--- FAIL' "$scratch/log" | cut -c1-400 | head -n 60
+		return 1
+	fi
+	grep -aE '^--- (PASS|SKIP)' "$scratch/log"
+	printf '%s skipped\n' "$(grep -acE '^ *--- SKIP|SKIPPED' "$scratch/log")"
 }
 
 step_cross-build() { scripts/cross-build.sh; }
