@@ -51,11 +51,21 @@ func (s *Store) build(final bool) *batch {
 	b.state = s.snapshot(b)
 	b.boots = s.boots.changed()
 	b.marks, b.loosen = s.partials()
+	s.building = true
 	return b
+}
+
+// built ends what began with build.
+func (s *Store) built() {
+	for _, b := range s.late {
+		b.late = nil
+	}
+	s.building, s.late = false, nil
 }
 
 // booked takes up that b is on disk.
 func (s *Store) booked(b *batch) {
+	s.built()
 	s.force, s.txn, s.trimmed = s.force && b.trim || b.again, b.state.Txn, b.trim
 	for _, r := range b.journal {
 		if r.rec != nil {
@@ -130,6 +140,7 @@ func (s *Store) enterStored(e *entry) {
 
 // undone takes up that b failed and left nothing on disk.
 func (s *Store) undone(b *batch, err error) {
+	s.built()
 	for _, e := range b.puts {
 		e.committing = false
 		if e.state == gone {

@@ -15,6 +15,7 @@ type block struct {
 	last   uint64 // sequence of the last one
 	seqs   []uint64
 	done   []uint64 // one bit per record that is settled; nil = none
+	late   []uint64 // of done, those settled since the transaction under way was built
 	left   int      // records not settled
 	refs   int      // records in memory
 	at     []*entry // these, at their place; nil = none
@@ -68,6 +69,22 @@ func (b *block) settle(i int) bool {
 	return true
 }
 
+// settledLate says that record i was settled since the transaction under way was
+// built. For that transaction it is still there: its counters, and the dead letter
+// that it may have become, come with the next one only.
+func (b *block) settledLate(i int) bool {
+	return b != nil && b.late != nil && b.late[i/64]&(1<<(i%64)) != 0
+}
+
+// doneBefore is done without late.
+func (b *block) doneBefore() []uint64 {
+	done := slices.Clone(b.done)
+	for i := range b.late {
+		done[i] &^= b.late[i]
+	}
+	return done
+}
+
 // mark takes up bits that were stored.
 func (b *block) mark(done []uint64) {
 	b.done = done
@@ -76,11 +93,11 @@ func (b *block) mark(done []uint64) {
 	}
 }
 
-// firstLive is the sequence below which nothing in the block is left; a lower one
-// while its sequences are not known.
+// firstLive is the sequence below which nothing in the block was left when the
+// transaction under way was built; a lower one while its sequences are not known.
 func (b *block) firstLive() uint64 {
 	for i := range b.n {
-		if !b.settled(i) {
+		if !b.settled(i) || b.settledLate(i) {
 			switch {
 			case b.seqs != nil:
 				return b.seqs[i]
@@ -195,6 +212,13 @@ func (s *Store) entries() []*entry {
 func (s *Store) settleStored(e *entry) {
 	b, q := e.blk, &s.q[e.class]
 	if i := b.index(e.seq); i >= 0 && b.settle(i) {
+		if s.building {
+			if b.late == nil {
+				b.late = make([]uint64, len(b.done))
+				s.late = append(s.late, b)
+			}
+			b.late[i/64] |= 1 << (i % 64)
+		}
 		q.disk.less(1, e.size)
 		if s.unsaved++; b.left == 0 {
 			s.emptied = append(s.emptied, b)

@@ -118,6 +118,9 @@ func (s *Store) claim(b *batch, h *blockHead, recs []Record, reason string) bool
 	var lost tally
 	var sum onDisk
 	for i := range recs {
+		if blk.settledLate(i) {
+			return false
+		}
 		if blk.settled(i) {
 			continue
 		}

@@ -25,7 +25,7 @@ func (s *Store) recastBlock(bucket *bolt.Bucket, bt *batch, b *block) error {
 	}
 	r := recast{block: b}
 	s.mu.Lock()
-	r.done = slices.Clone(b.done)
+	r.done = b.doneBefore()
 	s.mu.Unlock()
 	was := block{done: r.done}
 	var keep []*Record
@@ -34,9 +34,6 @@ func (s *Store) recastBlock(bucket *bolt.Bucket, bt *batch, b *block) error {
 			keep = append(keep, &recs[i])
 			r.seqs = append(r.seqs, recs[i].Seq)
 		}
-	}
-	if len(keep) == 0 {
-		return nil
 	}
 	nb, err := s.encode(keep, h.flags&retried, h.run)
 	if err != nil {

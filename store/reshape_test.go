@@ -72,8 +72,9 @@ func (b *bench) flush() {
 	}
 }
 
-// commitWhile commits, and calls during when all is written and nothing is booked.
-func (b *bench) commitWhile(limit int64, during func()) {
+// commitWhile commits, and calls between when it is built, and during when all is
+// written and nothing is booked.
+func (b *bench) commitWhile(limit int64, between, during func()) {
 	b.t.Helper()
 	b.io <- struct{}{}
 	synctest.Wait()
@@ -83,6 +84,7 @@ func (b *bench) commitWhile(limit int64, during func()) {
 	if limit > 0 {
 		bt.limit = limit
 	}
+	between()
 	if err := b.disk.update(func(tx *bolt.Tx) error { return b.write(tx, bt) }); err != nil {
 		b.t.Fatal(err)
 	}
@@ -171,7 +173,7 @@ func TestSettledWhileThinned(t *testing.T) {
 		b.flush()
 		l := b.next(1) // leased: thinning keeps it
 		b.add(Alarm, 1)
-		b.commitWhile(1, func() { l.Ack() })
+		b.commitWhile(1, func() {}, func() { l.Ack() })
 		b.flush()
 		if st := b.Stats(); st.PerClass[Telemetry].Queued != 0 || b.q[Telemetry].disk.Bytes != 0 {
 			t.Errorf("%+v, %d bytes on disk; want nothing left", st.PerClass[Telemetry], b.q[Telemetry].disk.Bytes)
@@ -180,6 +182,67 @@ func TestSettledWhileThinned(t *testing.T) {
 		if seqs := b.left(); len(seqs) != 0 {
 			t.Errorf("%v came again", seqs)
 		}
+		b.stop()
+	})
+}
+
+// TestRefusedWhileThinned: a record that becomes a dead letter while a commit is
+// made stays in the file until the dead letter is there too.
+func TestRefusedWhileThinned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := hour(t)
+		o.Overflow[Telemetry], o.KeepOneIn = ThinOut, 1000
+		b := onBench(t, o)
+		b.add(Telemetry, 6)
+		b.flush()
+		l := b.next(2) // leased: thinning keeps them
+		b.add(Alarm, 1)
+		var after *bench
+		b.commitWhile(1, func() { l.Dead(l.Records()[1].ID, errors.New("no")) }, func() { after = b.killed() })
+		if seqs := after.left(); fmt.Sprint(seqs) != "[1 2]" {
+			t.Errorf("%v came, want 1 and 2", seqs)
+		}
+		after.stop()
+		b.flush()
+		after = b.killed()
+		dead, err := after.DeadLetters(t.Context())
+		if seqs := after.left(); fmt.Sprint(seqs) != "[1]" || err != nil || len(dead) != 1 {
+			t.Errorf("%v came, %d dead letters, %v; want 1 and a dead letter", seqs, len(dead), err)
+		}
+		after.stop()
+		b.stop()
+	})
+}
+
+// TestSettledWhileLoosened: what was settled in a block for which the meta record
+// has no room stays settled, also when the last record of it is settled while the
+// block is written anew.
+func TestSettledWhileLoosened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := onBench(t, hour(t))
+		var leases []*Lease
+		for range 100 { // more blocks than there is room for marks
+			b.add(Telemetry, 2)
+			b.flush()
+			l := b.next(2)
+			l.Ack(l.Records()[0].ID)
+			leases = append(leases, l)
+		}
+		b.flush()
+		b.add(Alarm, 1)
+		var after *bench
+		b.commitWhile(0, func() { leases[0].Ack() }, func() { after = b.killed() })
+		seqs := after.left()
+		if len(seqs) != 100 || seqs[0] != 2 {
+			t.Errorf("%d came, from %v on; want the second of each pair", len(seqs), seqs[:min(len(seqs), 3)])
+		}
+		after.stop()
+		b.flush()
+		after = b.killed()
+		if seqs := after.left(); len(seqs) != 99 || seqs[0] != 4 {
+			t.Errorf("%d came, from %v on; want all but one", len(seqs), seqs[:min(len(seqs), 3)])
+		}
+		after.stop()
 		b.stop()
 	})
 }
@@ -218,7 +281,7 @@ func TestRetriedAmongNew(t *testing.T) {
 		l := b.next(40)
 		l.Dead(ids[35], errors.New("no"))
 		l.Release()
-		b.commitWhile(0, func() {})
+		b.commitWhile(0, func() {}, func() {})
 		if n, err := b.RetryDead(t.Context(), ids[35]); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}

@@ -147,7 +147,7 @@ func (s *Store) merge(bucket *bolt.Bucket, b *batch, h *blockHead, recs []Record
 	s.mu.Lock()
 	r := recast{block: s.blockAt(h)}
 	if r.block != nil {
-		r.done = slices.Clone(r.block.done)
+		r.done = r.block.doneBefore()
 	}
 	s.mu.Unlock()
 	was := block{done: r.done}

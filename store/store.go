@@ -58,6 +58,8 @@ type Store struct {
 	retries   int
 	armed     time.Duration // when the committer looks again; -1 = when it is woken
 	force     bool          // the next commit writes even when nothing is queued
+	building  bool          // a transaction is built and neither booked nor undone
+	late      []*block      // with records settled meanwhile
 	limbo     *batch        // its commit failed; whether it is on disk shows when the file is open again
 	txn       uint64        // of the last commit
 	aside     error         // why the file is to be set aside before the next attempt

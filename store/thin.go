@@ -100,10 +100,10 @@ func (s *Store) pick(b *batch, h *blockHead, recs []Record) (*recast, []*Record)
 		k := key{h.class, h.run, recs[i].Seq}
 		e := s.entry(k, s.blocks[h.key])
 		switch {
-		case blk.settled(i):
+		case blk.settled(i) && !blk.settledLate(i):
 			gone.settle(i)
 			continue
-		case s.led.tells(k) || e != nil && e.state != free || s.tick%s.o.KeepOneIn == 0:
+		case blk.settledLate(i) || s.led.tells(k) || e != nil && e.state != free || s.tick%s.o.KeepOneIn == 0:
 			keep = append(keep, &recs[i])
 			r.seqs = append(r.seqs, recs[i].Seq)
 		default:

@@ -92,7 +92,10 @@ func parseTrace(r io.Reader, root string) ([]event, error) {
 		pid, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		text = strings.TrimLeft(text, " ")
 		entry := n
-		switch {
+		switch b, was := open[pid]; {
+		case strings.HasPrefix(text, "+++") && was: // it died in the call
+			delete(open, pid)
+			entry, text = b.line, b.text+") = ?"
 		case strings.HasPrefix(text, "+++") || strings.HasPrefix(text, "---"):
 			continue
 		case strings.HasSuffix(text, "<unfinished ...>) = ?"):
@@ -184,6 +187,7 @@ func parseCall(text string) (e event, ok bool, err error) {
 		return e, false, fmt.Errorf("%s: no result in %.80q", name, rest)
 	}
 	e.result, _, _ = strings.Cut(result, "<")
+	e.result = strings.TrimSpace(e.result)
 	return e, !strings.HasPrefix(result, "-1"), nil
 }
 
