@@ -94,7 +94,11 @@ func alike(dir, again string, parts []event) error {
 				}
 			}
 			if err != nil || !bytes.Equal(a, b) {
-				return fmt.Errorf("%s: %d bytes here, %d there, %v", rel, len(a), len(b), err)
+				first := 0
+				for first < min(len(a), len(b)) && a[first] == b[first] {
+					first++
+				}
+				return fmt.Errorf("%s: %d bytes here, %d there, another from byte %d on, %v", rel, len(a), len(b), first, err)
 			}
 			return nil
 		})
