@@ -208,7 +208,7 @@ func (d *simdisk) open(e event) error {
 func (d *simdisk) write(e event) error {
 	o := op{at: e.exit, data: e.args[1].text}
 	if n, err := strconv.Atoi(e.result); err == nil {
-		o.data = o.data[:min(n, len(o.data))] // a kill may cut a write short
+		o.data = o.data[:min(n, len(o.data))]
 	} else if e.result != "?" {
 		return fmt.Errorf("%s of %d bytes to %s wrote %q", e.call, len(o.data), e.paths(), e.result)
 	}

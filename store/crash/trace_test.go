@@ -118,6 +118,10 @@ func parseTrace(r io.Reader, root string) ([]event, error) {
 		if err != nil {
 			return nil, fmt.Errorf("trace line %d: %w", n, err)
 		}
+		// Of a call that a kill ended, strace may print the result of another.
+		if n, err := strconv.Atoi(e.result); e.call == "pwrite64" && err == nil && n < len(e.args[1].text) {
+			e.result = "?"
+		}
 		if !ok || e.result == "?" && e.syncs() {
 			continue
 		}
