@@ -8,7 +8,7 @@ type addressKind int
 const (
 	addressUnknown    addressKind = iota
 	addressCBS                    // $cbs
-	addressTelemetry              // /devices/{id}/messages/events
+	addressTelemetry              // /devices/{id}/messages/events; here and below also /devices/{id}/modules/{module}/...
 	addressDeviceQ                // /devices/{id}/messages/devicebound
 	addressServiceQ               // /messages/devicebound
 	addressFeedback               // /messages/serviceBound/feedback
@@ -21,10 +21,14 @@ const (
 type address struct {
 	kind      addressKind
 	resource  resource
-	deviceID  string   // decoded: telemetry and the queue of a device
+	deviceID  string   // decoded: the links of a device
+	moduleID  string   // decoded: of a module, "" for the device itself
 	rest      resource // events: what follows /messages/events
 	partition string   // partition: its number as text
 }
+
+// identity names the device or module an address belongs to.
+func (a address) identity() string { return identityName(a.deviceID, a.moduleID) }
 
 // parseAddress reads a link address: with or without a leading slash or a
 // scheme and host, its segments percent-encoded or not, its fixed words in any
@@ -38,7 +42,10 @@ func parseAddress(text string) address {
 	for i, segment := range res {
 		res[i] = unescape(segment)
 	}
-	a := address{resource: res}
+	a := address{resource: res, moduleID: res.moduleID()}
+	if a.moduleID != "" {
+		res = append(resource{res[0], res[1]}, res[4:]...)
+	}
 	is := func(words ...string) bool {
 		for i, word := range words {
 			if i >= len(res) || res[i] == "" || word != "*" && !strings.EqualFold(word, res[i]) {

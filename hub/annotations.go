@@ -14,6 +14,7 @@ const (
 	annotationPartition  wire.Symbol = "x-opt-partition-key"
 	annotationLockToken  wire.Symbol = "x-opt-lock-token"
 	annotationDeviceID   wire.Symbol = "iothub-connection-device-id"
+	annotationModuleID   wire.Symbol = "iothub-connection-module-id"
 	annotationGeneration wire.Symbol = "iothub-connection-auth-generation-id"
 	annotationAuthMethod wire.Symbol = "iothub-connection-auth-method"
 	annotationTime       wire.Symbol = "iothub-enqueuedtime"

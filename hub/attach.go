@@ -73,20 +73,21 @@ func (p *peer) device(l *amqpserver.Link, a address, text string, open func(*amq
 	if c == nil {
 		return faultUnauthorized(text)
 	}
-	d := p.hub.registry.lookup(a.deviceID)
+	name := a.identity()
+	d := p.hub.registry.lookup(name)
 	if d == nil {
-		return faultDeviceNotFound(a.deviceID)
+		return faultDeviceNotFound(name)
 	}
 	d.entering.Lock()
 	defer d.entering.Unlock()
 	if p.isReplaced() {
-		return faultReplaced(a.deviceID)
+		return faultReplaced(name)
 	}
 	p.enter(l, &openLink{resource: res, need: deviceConnect, device: d})
 	older, ok := p.hub.registry.take(d, p)
 	if !ok {
 		p.leave(l)
-		return faultDeviceDisabled(a.deviceID)
+		return faultDeviceDisabled(name)
 	}
 	open(l, d, c)
 	p.leaveOnDetach(l)

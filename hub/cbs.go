@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"fmt"
 	"strings"
 
 	"fieldpost/internal/amqpserver"
@@ -51,7 +52,7 @@ func (p *peer) putToken(m *wire.Message) (status int32, description string) {
 		return statusUnauthorized, "token does not cover the name"
 	}
 	if !p.grant(c) {
-		return statusTooMany, "the number of tokens on the connection has reached its limit"
+		return statusTooMany, fmt.Sprintf("ErrorCode:IotHubMaxCbsTokenExceeded;403005: the connection has %d tokens, the most there can be", maxClaims)
 	}
 	return statusOK, "OK"
 }

@@ -109,7 +109,7 @@ func (q *queue) deliver() {
 // stays until it expires.
 func (q *queue) send(m *queued, now time.Time) {
 	token := newLockToken()
-	payload, err := m.encode(q.device.id, token)
+	payload, err := m.encode(q.device, token)
 	if err != nil {
 		q.hub.log.Error("cloud-to-device message cannot be encoded", "device", q.device.id, "message", short(m.id), "error", err)
 		return

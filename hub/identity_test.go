@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +74,53 @@ func TestRevokedDeviceLosesAConnectionBoundByPlain(t *testing.T) {
 			r.wantCondition(c.Err(), want)
 		case <-r.ctx.Done():
 			t.Fatal("the connection is still open")
+		}
+	}
+}
+
+// The policies of the registry are for the cloud's REST interface: their tokens
+// are good and open no link.
+func TestRegistryPoliciesOpenNoLinks(t *testing.T) {
+	r := newRig(t, hub.Options{})
+	r.device("dev1")
+	for _, policy := range []string{"registryRead", "registryReadWrite"} {
+		c, err := r.open(nil)
+		r.must(err)
+		p := r.peer(c)
+		p.cbs().put("localhost", token("localhost", r.policyKey(policy), policy, farFuture()))
+		for _, address := range []string{telemetryAddress("dev1"), "/messages/devicebound", "$management", "fieldpost/$management"} {
+			_, err := p.session.NewSender(r.ctx, address, nil)
+			r.wantCondition(err, "amqp:unauthorized-access")
+		}
+		for _, address := range []string{deviceboundAddress("dev1"), feedbackAddress, "messages/events", "fieldpost/ConsumerGroups/$Default/Partitions/0"} {
+			_, err := p.session.NewReceiver(r.ctx, address, nil)
+			r.wantCondition(err, "amqp:unauthorized-access")
+		}
+	}
+}
+
+// The texts of a refused token say what is wrong in the cloud's words.
+func TestPutTokenTexts(t *testing.T) {
+	r := newRig(t, hub.Options{})
+	for _, id := range []string{"dev1", "off"} {
+		r.device(id)
+	}
+	r.must(r.hub.DisableDevice("off"))
+	_, err := r.hub.Register(hub.Registration{DeviceID: "cert", Auth: hub.AuthAuthority})
+	r.must(err)
+	c, err := r.open(nil)
+	r.must(err)
+	b := r.peer(c).cbs()
+	for id, want := range map[string]string{
+		"dev1":   "matches neither the primary nor the secondary key",
+		"nobody": "Device nobody at IotHub localhost not registered",
+		"off":    "Device off at IotHub localhost is disabled",
+		"cert":   "Device cert at IotHub localhost authenticates by certificateAuthority",
+	} {
+		audience := "localhost/devices/" + id
+		reply, status := b.request(putTokenMessage("1", sasType, audience, token(audience, r.serviceKey(), "", farFuture())))
+		if text, _ := reply.ApplicationProperties["status-description"].(string); status != 401 || !strings.Contains(text, want) {
+			t.Errorf("%s: %d %q, want 401 %q", id, status, text, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package hub
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,10 +22,20 @@ func newKey() Key {
 	return Key{raw: string(raw)}
 }
 
-func parseKey(text string) (Key, error) {
+// The least and the most bytes of a key, base64 decoded.
+const (
+	minKeySize = 16
+	maxKeySize = 64
+)
+
+// ParseKey reads a key in standard base64: 16 to 64 bytes. Errors never quote it.
+func ParseKey(text string) (Key, error) {
 	raw, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || len(raw) == 0 {
-		return Key{}, fmt.Errorf("key is not base64")
+	if err != nil {
+		return Key{}, errors.New("key is not base64")
+	}
+	if len(raw) < minKeySize || len(raw) > maxKeySize {
+		return Key{}, fmt.Errorf("key has %d bytes, not %d to %d", len(raw), minKeySize, maxKeySize)
 	}
 	return Key{raw: string(raw)}, nil
 }

@@ -180,7 +180,7 @@ func (p *peer) revoke(d *device, reason *wire.Error) {
 	p.mu.Lock()
 	bound := false
 	p.remove(func(g *granted) bool {
-		own := g.resource.deviceID() == d.id
+		own := g.resource.isOf(d)
 		bound = bound || own && g.bound
 		return own
 	})
@@ -201,16 +201,16 @@ func (p *peer) evict(d *device) {
 	links := p.linksOf(d)
 	alone := len(links) == len(p.links)
 	for _, g := range p.claims {
-		alone = alone && g.resource.deviceID() == d.id
+		alone = alone && g.resource.isOf(d)
 	}
 	p.replaced = p.replaced || alone
 	p.mu.Unlock()
-	p.hub.log.Warn("device has a newer connection", "device", d.id, "older", p.conn.RemoteAddr())
+	p.hub.log.Warn("device has a newer connection", "device", d.name(), "older", p.conn.RemoteAddr())
 	for _, l := range links {
-		l.Detach(faultStolen(d.id))
+		l.Detach(faultStolen(d.name()))
 	}
 	if alone {
-		p.conn.Close(faultReplaced(d.id))
+		p.conn.Close(faultReplaced(d.name()))
 	}
 }
 

@@ -43,6 +43,7 @@ func (p *peer) authenticate(mechanism string, response []byte) error {
 // plain returns the claim a PLAIN response makes. The user is one of
 //
 //	{device}@sas.{hub}          password: a token for the device
+//	{device}/{module}@sas.{hub} password: a token for the module
 //	{policy}@sas.root.{hub}     password: a token of the policy
 //	{policy}                    password: the key of the policy; for the entity alone
 func (h *Hub) plain(response []byte) (*claim, error) {
@@ -62,7 +63,7 @@ func (h *Hub) plain(response []byte) (*claim, error) {
 	}
 	switch hubName := h.names.hub(); {
 	case strings.EqualFold(domain, hubName):
-		res := resource{"devices", name}
+		res := plainResource(name)
 		if !c.allows(res, deviceConnect) {
 			return nil, fmt.Errorf("token is not for device %q", name)
 		}
@@ -75,6 +76,19 @@ func (h *Hub) plain(response []byte) (*claim, error) {
 	default:
 		return nil, fmt.Errorf("user %q is not of hub %q", user, hubName)
 	}
+}
+
+// plainResource is what the user name of a device or a module stands for; some
+// clients write the word "modules" between the two.
+func plainResource(name string) resource {
+	id, module, _ := strings.Cut(name, "/")
+	if module == "" {
+		return resource{"devices", id}
+	}
+	if word, rest, found := strings.Cut(module, "/"); found && strings.EqualFold(word, "modules") {
+		module = rest
+	}
+	return resource{"devices", id, "modules", module}
 }
 
 // plainKey is the way into the entity for clients that know nothing but a

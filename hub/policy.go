@@ -6,15 +6,19 @@ import "fmt"
 type right uint8
 
 const (
-	deviceConnect  right = 1 << iota // the links of a device
+	deviceConnect  right = 1 << iota // the links of devices and modules
 	serviceConnect                   // cloud-to-device, feedback, events
+	registryRead                     // for the cloud's REST interface alone: they open no link
+	registryWrite
 )
 
 // The shared access policies of every hub.
 const (
-	policyOwner   = "iothubowner"
-	policyService = "service"
-	policyDevice  = "device"
+	policyOwner             = "iothubowner"
+	policyService           = "service"
+	policyDevice            = "device"
+	policyRegistryRead      = "registryRead"
+	policyRegistryReadWrite = "registryReadWrite"
 )
 
 // policy is one shared access policy.
@@ -26,14 +30,16 @@ type policy struct {
 // policyRights names the policies and what each allows.
 func policyRights() map[string]right {
 	return map[string]right{
-		policyOwner:   deviceConnect | serviceConnect,
-		policyService: serviceConnect,
-		policyDevice:  deviceConnect,
+		policyOwner:             deviceConnect | serviceConnect | registryRead | registryWrite,
+		policyService:           serviceConnect,
+		policyDevice:            deviceConnect,
+		policyRegistryRead:      registryRead,
+		policyRegistryReadWrite: registryRead | registryWrite,
 	}
 }
 
 // PolicyKey returns the primary key of a shared access policy: iothubowner,
-// service or device.
+// service, device, registryRead or registryReadWrite.
 func (h *Hub) PolicyKey(name string) (Key, error) {
 	p, ok := h.registry.policies[name]
 	if !ok {

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"net/url"
 	"time"
 
 	"fieldpost/internal/amqpserver/wire"
@@ -47,7 +46,7 @@ func newQueued(m *wire.Message, now time.Time, ttl time.Duration) *queued {
 }
 
 // encode returns the message as it goes to the device under a lock.
-func (q *queued) encode(deviceID string, lock lockToken) ([]byte, error) {
+func (q *queued) encode(to *device, lock lockToken) ([]byte, error) {
 	m := *q.message
 	m.Header, m.DeliveryAnnotations, m.Footer = nil, nil, nil
 	m.Annotations = wire.Map{
@@ -57,7 +56,7 @@ func (q *queued) encode(deviceID string, lock lockToken) ([]byte, error) {
 		annotationLockToken: lock.String(),
 	}
 	p := *m.Properties
-	p.To = "/devices/" + url.PathEscape(deviceID) + "/messages/deviceBound"
+	p.To = to.path() + "/messages/deviceBound"
 	m.Properties = &p
 	return m.Marshal()
 }

@@ -1,15 +1,22 @@
 package hub
 
 import (
+	"errors"
 	"fmt"
+	"net/url"
+	"sort"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// device is the registry's own entry.
+// device is the registry's own entry: a device, or a module of one.
 type device struct {
-	id         string
+	id         string // of the device, also when this is a module
+	module     string // "" for the device itself
+	parent     *device
 	generation string
 	queue      *queue
 	removed    atomic.Bool // for good; a device of the same id is another one
@@ -19,19 +26,55 @@ type device struct {
 	entering sync.Mutex
 
 	// The rest is guarded by registry.mu.
-	primary   Key
-	secondary Key
-	disabled  bool
-	owner     *peer // the connection that holds the device's links, the newest
+	settings
+	owner *peer // the connection that holds the device's links, the newest
 }
 
-// registry knows the devices and the shared access policies.
+// path is where the links of an identity begin.
+func (d *device) path() string {
+	path := "/devices/" + url.PathEscape(d.id)
+	if d.module != "" {
+		path += "/modules/" + url.PathEscape(d.module)
+	}
+	return path
+}
+
+// settings are what the operator may change.
+type settings struct {
+	credentials
+	disabled bool // of a device; its modules follow it
+}
+
+// name is what the registry knows an identity by: the id of the device, and of a
+// module both with a slash between.
+func (d *device) name() string { return identityName(d.id, d.module) }
+
+// identityName joins the ids of a name; it is empty for ids nobody can have, so
+// that none passes for a module's name.
+
+func identityName(id, module string) string {
+	switch {
+	case strings.Contains(id+module, "/"):
+		return ""
+	case module == "":
+		return id
+	}
+	return id + "/" + module
+}
+
+// barred reports whether the operator lets the identity connect no more; the
+// caller holds registry.mu.
+func (d *device) barred() bool {
+	return d.removed.Load() || d.disabled || d.parent != nil && d.parent.disabled
+}
+
+// registry knows the devices, their modules and the shared access policies.
 type registry struct {
 	hub      *Hub
 	policies map[string]policy // fixed once made
 
 	mu             sync.Mutex
-	devices        map[string]*device
+	devices        map[string]*device // by name
 	lastGeneration int64
 	starts         uint32
 }
@@ -43,53 +86,168 @@ func newRegistry(h *Hub, kept *state) (*registry, error) {
 		return nil, err
 	}
 	for _, k := range kept.Devices {
-		d, err := k.device()
-		if err != nil {
-			return nil, err
+		if k.ModuleID == "" {
+			err = errors.Join(err, r.restore(k))
 		}
-		d.queue = newQueue(h, d)
-		r.devices[d.id] = d
-		if n, err := strconv.ParseInt(d.generation, 10, 64); err == nil {
-			r.lastGeneration = max(r.lastGeneration, n)
+	}
+	for _, k := range kept.Devices {
+		if k.ModuleID != "" {
+			err = errors.Join(err, r.restore(k))
 		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	return r, r.save()
 }
 
-// change applies f to a device and keeps the result. It returns the connection
-// that held the device's links.
-func (r *registry) change(id string, f func(*device)) (*device, *peer, error) {
+// restore puts back one kept identity.
+func (r *registry) restore(k keptDevice) error {
+	d, err := k.device()
+	if err != nil {
+		return err
+	}
+	if d.module != "" {
+		if d.parent = r.devices[d.id]; d.parent == nil {
+			return fmt.Errorf("module %q: %w", d.name(), ErrDeviceNotFound)
+		}
+	}
+	d.queue = newQueue(r.hub, d)
+	r.devices[d.name()] = d
+	if n, err := strconv.ParseInt(d.generation, 10, 64); err == nil {
+		r.lastGeneration = max(r.lastGeneration, n)
+	}
+	return nil
+}
+
+// add makes a new identity and keeps it. One that exists is returned as it is
+// with ErrDeviceExists.
+func (r *registry) add(id, module string, c credentials) (Device, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	d := r.devices[id]
-	if d == nil {
-		return nil, nil, fmt.Errorf("device %q: %w", id, ErrDeviceNotFound)
+	d := &device{id: id, module: module, settings: settings{credentials: c}}
+	name := d.name()
+	if older := r.devices[name]; older != nil {
+		return older.public(), fmt.Errorf("device %q: %w", name, ErrDeviceExists)
 	}
-	f(d)
+	if module != "" {
+		if d.parent = r.devices[id]; d.parent == nil {
+			return Device{}, fmt.Errorf("device %q: %w", id, ErrDeviceNotFound)
+		}
+		if len(r.modules(d.parent)) >= maxModules {
+			return Device{}, fmt.Errorf("device %q: has %d modules, the most there can be", id, maxModules)
+		}
+	}
+	r.lastGeneration = max(r.lastGeneration+1, ticks(time.Now()))
+	d.generation = strconv.FormatInt(r.lastGeneration, 10)
+	d.queue = newQueue(r.hub, d)
+	r.devices[name] = d
 	if err := r.save(); err != nil {
-		return nil, nil, fmt.Errorf("device %q: %w", id, err)
+		delete(r.devices, name)
+		return Device{}, fmt.Errorf("device %q: %w", name, err)
 	}
-	return d, d.owner, nil
+	return d.public(), nil
 }
 
-func (r *registry) lookup(id string) *device {
+// held is an identity and the connection that had its links when it changed.
+type held struct {
+	*device
+	owner *peer
+}
+
+// remove forgets an identity, a device with its modules, and returns what is
+// gone. What cannot be kept does not happen.
+func (r *registry) remove(name string) ([]held, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.devices[id]
+	d, err := r.find(name)
+	if err != nil {
+		return nil, err
+	}
+	gone := append([]*device{d}, r.modules(d)...)
+	for _, d := range gone {
+		delete(r.devices, d.name())
+	}
+	if err := r.save(); err != nil {
+		for _, d := range gone {
+			r.devices[d.name()] = d
+		}
+		return nil, fmt.Errorf("device %q: %w", name, err)
+	}
+	list := make([]held, 0, len(gone))
+	for _, d := range gone {
+		d.removed.Store(true)
+		list = append(list, held{d, d.owner})
+	}
+	return list, nil
 }
 
-// canonical replaces a device identifier that is still percent-encoded by the
-// one the registry knows.
+// change applies f to the settings of an identity and keeps the result. It
+// returns the identity as it is then, and its modules. What cannot be kept does
+// not happen.
+func (r *registry) change(name string, f func(*device) error) (Device, []held, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d, err := r.find(name)
+	if err != nil {
+		return Device{}, nil, err
+	}
+	before := d.settings
+	if err = f(d); err == nil {
+		err = r.save()
+	}
+	if err != nil {
+		d.settings = before
+		return Device{}, nil, fmt.Errorf("device %q: %w", name, err)
+	}
+	concerned := []held{{d, d.owner}}
+	for _, m := range r.modules(d) {
+		concerned = append(concerned, held{m, m.owner})
+	}
+	return d.public(), concerned, nil
+}
+
+// find returns an identity; the caller holds mu.
+func (r *registry) find(name string) (*device, error) {
+	if d := r.devices[name]; d != nil {
+		return d, nil
+	}
+	return nil, fmt.Errorf("device %q: %w", name, ErrDeviceNotFound)
+}
+
+// modules returns the modules of a device; the caller holds mu.
+func (r *registry) modules(parent *device) []*device {
+	var list []*device
+	for _, d := range r.devices {
+		if d.parent == parent {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+func (r *registry) lookup(name string) *device {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.devices[name]
+}
+
+// canonical replaces identifiers that are still percent-encoded by those the
+// registry knows.
 func (r *registry) canonical(res resource) resource {
-	id := res.deviceID()
-	if id == "" || r.lookup(id) != nil {
+	name := res.identity()
+	if name == "" || r.lookup(name) != nil {
 		return res
 	}
 	res = append(resource(nil), res...)
-	res[1] = unescape(id)
+	res[1] = unescape(res[1])
+	if res.moduleID() != "" {
+		res[3] = unescape(res[3])
+	}
 	return res
 }
 
+// all returns every identity by name.
 func (r *registry) all() []*device {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -97,18 +255,23 @@ func (r *registry) all() []*device {
 	for _, d := range r.devices {
 		list = append(list, d)
 	}
+	sort.Slice(list, func(i, j int) bool { return list[i].name() < list[j].name() })
 	return list
 }
 
-// keys returns the device and its keys, or nil when it must not connect.
-func (r *registry) keys(id string) (d *device, primary, secondary Key) {
+// credentials returns an identity and what it authenticates with, or why it must
+// not connect.
+func (r *registry) credentials(name string) (*device, credentials, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	d = r.devices[id]
-	if d == nil || d.disabled {
-		return nil, Key{}, Key{}
+	switch d := r.devices[name]; {
+	case d == nil:
+		return nil, credentials{}, &barredError{name, r.hub.names.hub(), "not registered"}
+	case d.barred():
+		return nil, credentials{}, &barredError{name, r.hub.names.hub(), "is disabled"}
+	default:
+		return d, d.credentials, nil
 	}
-	return d, d.primary, d.secondary
 }
 
 // take makes p the connection of d and returns the one it was taken from, if
@@ -116,7 +279,7 @@ func (r *registry) keys(id string) (d *device, primary, secondary Key) {
 func (r *registry) take(d *device, p *peer) (from *peer, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if d.removed.Load() || d.disabled {
+	if d.barred() {
 		return nil, false
 	}
 	from, d.owner = d.owner, p

@@ -108,15 +108,29 @@ func (r resource) deviceID() string {
 	return ""
 }
 
+// moduleID returns the module a resource belongs to, or "".
+func (r resource) moduleID() string {
+	if r.deviceID() != "" && len(r) >= 4 && strings.EqualFold(r[2], "modules") {
+		return r[3]
+	}
+	return ""
+}
+
+// identity returns the name of the device or module a resource belongs to, or "".
+func (r resource) identity() string { return identityName(r.deviceID(), r.moduleID()) }
+
+// isOf reports whether r belongs to one identity.
+func (r resource) isOf(d *device) bool { return r.deviceID() == d.id && r.moduleID() == d.module }
+
 // covers reports whether r is of or above. Whole segments count, and only the
-// identifier of a device minds its case.
+// identifiers of a device and a module mind their case.
 func (r resource) covers(of resource) bool {
 	if len(r) > len(of) {
 		return false
 	}
 	for i, segment := range r {
 		same := strings.EqualFold(segment, of[i])
-		if i == 1 && r.deviceID() != "" {
+		if i == 1 && r.deviceID() != "" || i == 3 && r.moduleID() != "" {
 			same = segment == of[i]
 		}
 		if !same {

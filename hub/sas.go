@@ -84,16 +84,6 @@ func (t sasToken) signedBy(key Key) bool {
 	return hmac.Equal(mac.Sum(nil), t.signature)
 }
 
-// claim is a verified token: until ends, the holder may do rights with what
-// resource covers.
-type claim struct {
-	resource resource
-	rights   right
-	ends     time.Time // expiry and clock skew; zero means never
-	policy   string
-	device   *device // whose key signed; nil for a policy's
-}
-
 // verify checks a token against the keys and the time.
 func (h *Hub) verify(text string) (*claim, error) {
 	t, err := parseSAS(text)
@@ -117,14 +107,18 @@ func (h *Hub) verify(text string) (*claim, error) {
 			primary, secondary = primary.asText(), secondary.asText()
 		}
 	} else {
-		id := res.deviceID()
-		if id == "" {
+		name := res.identity()
+		if name == "" {
 			return nil, errors.New("token names neither a device nor a policy")
 		}
-		if c.device, primary, secondary = h.registry.keys(id); c.device == nil {
-			return nil, fmt.Errorf("device %s at hub %s is not registered or is disabled", id, h.HostName())
+		d, own, err := h.registry.credentials(name)
+		if err != nil {
+			return nil, err
 		}
-		c.rights = deviceConnect
+		if own.auth != AuthSAS {
+			return nil, &barredError{name, h.names.hub(), "authenticates by " + string(own.auth) + ", not by token"}
+		}
+		c.device, primary, secondary, c.rights = d, own.primary, own.secondary, deviceConnect
 	}
 	if !t.signedBy(primary) && !t.signedBy(secondary) {
 		return nil, errors.New("the token signature matches neither the primary nor the secondary key")
@@ -133,13 +127,4 @@ func (h *Hub) verify(text string) (*claim, error) {
 		return nil, fmt.Errorf("token expired at %s", t.expiry.UTC().Format(time.RFC3339))
 	}
 	return c, nil
-}
-
-// allows reports whether the claim gives need on res at this moment. The token
-// of a removed device says nothing about another of the same name.
-func (c *claim) allows(res resource, need right) bool {
-	if c.device != nil && c.device.removed.Load() {
-		return false
-	}
-	return c.rights&need != 0 && c.resource.covers(res) && (c.ends.IsZero() || time.Now().Before(c.ends))
 }

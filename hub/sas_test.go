@@ -29,7 +29,7 @@ func signingHub(t *testing.T, secondary bool) *Hub {
 	if _, err := h.AddDevice("dev1"); err != nil {
 		t.Fatal(err)
 	}
-	key, err := parseKey(testKey)
+	key, err := ParseKey(testKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func FuzzParseSAS(f *testing.F) {
 }
 
 func TestKeyPrintsRedacted(t *testing.T) {
-	k, err := parseKey(testKey)
+	k, err := ParseKey(testKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,18 +165,33 @@ func TestKeyPrintsRedacted(t *testing.T) {
 	}
 }
 
-func TestRotateKeysKeepsTheOtherKeyGood(t *testing.T) {
+func TestRegeneratedKeysAndTheOtherOne(t *testing.T) {
 	h := signingHub(t, true)
-	if d, err := h.RotateKeys("dev1"); err != nil || d.PrimaryKey.Base64() != testKey {
+	good := func(after string, want bool) {
+		t.Helper()
+		if _, err := h.verify(deviceToken); (err == nil) != want {
+			t.Errorf("%s: %v", after, err)
+		}
+	}
+	before := h.Devices()[0]
+	d, err := h.RegenerateKeys("dev1", RegeneratePrimary)
+	if err != nil || d.PrimaryKey == before.PrimaryKey || d.SecondaryKey != before.SecondaryKey {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	if _, err := h.verify(deviceToken); err != nil {
-		t.Errorf("after one rotation: %v", err)
+	good("the primary key regenerated", true)
+	if d, err = h.RegenerateKeys("dev1", SwapKeys); err != nil || d.PrimaryKey.Base64() != testKey {
+		t.Fatalf("%+v, %v", d, err)
 	}
-	if _, err := h.RotateKeys("dev1"); err != nil {
+	good("the keys swapped", true)
+	if _, err = h.RegenerateKeys("dev1", RegenerateSecondary); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.verify(deviceToken); err == nil {
-		t.Error("a key rotated out still signs")
+	good("the other key regenerated", true)
+	if _, err = h.RegenerateKeys("dev1", RegeneratePrimary); err != nil {
+		t.Fatal(err)
+	}
+	good("its own key regenerated", false)
+	if _, err = h.RegenerateKeys("dev1", "both"); err == nil {
+		t.Error("an unknown change is done")
 	}
 }

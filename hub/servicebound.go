@@ -41,9 +41,9 @@ func (h *Hub) enqueue(d *amqpserver.Delivery) *wire.Error {
 	if a.kind != addressDeviceQ {
 		return faultInvalid("The property to '%.200s' does not name the queue of a device.", to)
 	}
-	dev := h.registry.lookup(a.deviceID)
+	dev := h.registry.lookup(a.identity())
 	if dev == nil {
-		return faultDeviceNotFound(a.deviceID)
+		return faultDeviceNotFound(a.identity())
 	}
 	return dev.queue.enqueue(newQueued(m, time.Now(), h.opts.DefaultTTL))
 }

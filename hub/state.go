@@ -3,6 +3,8 @@ package hub
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 const (
@@ -24,11 +26,15 @@ type keptPolicy struct {
 }
 
 type keptDevice struct {
-	ID           string `json:"deviceId"`
-	GenerationID string `json:"generationId"`
-	PrimaryKey   string `json:"primaryKey"`
-	SecondaryKey string `json:"secondaryKey"`
-	Disabled     bool   `json:"disabled,omitempty"`
+	ID                  string   `json:"deviceId"`
+	ModuleID            string   `json:"moduleId,omitempty"`
+	GenerationID        string   `json:"generationId"`
+	Auth                AuthType `json:"auth,omitempty"` // absent is sas
+	PrimaryKey          string   `json:"primaryKey,omitempty"`
+	SecondaryKey        string   `json:"secondaryKey,omitempty"`
+	PrimaryThumbprint   string   `json:"primaryThumbprint,omitempty"`
+	SecondaryThumbprint string   `json:"secondaryThumbprint,omitempty"`
+	Disabled            bool     `json:"disabled,omitempty"`
 }
 
 // openState reads the state in dir; without one it is empty.
@@ -67,16 +73,29 @@ func (s *state) policies() (map[string]policy, error) {
 }
 
 func (k keptDevice) device() (*device, error) {
-	if err := checkDeviceID(k.ID); err != nil {
+	if err := checkID("device", k.ID); err != nil {
 		return nil, err
 	}
-	primary, secondary, err := parseKeys(k.PrimaryKey, k.SecondaryKey)
+	if k.ModuleID != "" {
+		if err := checkID("module", k.ModuleID); err != nil {
+			return nil, err
+		}
+	}
+	g := Registration{Auth: k.Auth, PrimaryThumbprint: k.PrimaryThumbprint, SecondaryThumbprint: k.SecondaryThumbprint}
+	var err error
+	if k.Auth == "" || k.Auth == AuthSAS {
+		g.PrimaryKey, g.SecondaryKey, err = parseKeys(k.PrimaryKey, k.SecondaryKey)
+	}
+	var c credentials
+	if err == nil {
+		c, err = g.credentials()
+	}
 	if err != nil {
-		return nil, fmt.Errorf("device %q: %w", k.ID, err)
+		return nil, fmt.Errorf("device %q: %w", identityName(k.ID, k.ModuleID), err)
 	}
 	return &device{
-		id: k.ID, generation: k.GenerationID,
-		primary: primary, secondary: secondary, disabled: k.Disabled,
+		id: k.ID, module: k.ModuleID, generation: k.GenerationID,
+		settings: settings{credentials: c, disabled: k.Disabled},
 	}, nil
 }
 
@@ -91,11 +110,15 @@ func (r *registry) save() error {
 	}
 	for _, d := range r.devices {
 		s.Devices = append(s.Devices, keptDevice{
-			ID: d.id, GenerationID: d.generation,
+			ID: d.id, ModuleID: d.module, GenerationID: d.generation, Auth: d.auth,
 			PrimaryKey: d.primary.Base64(), SecondaryKey: d.secondary.Base64(),
+			PrimaryThumbprint: d.thumbprints[0], SecondaryThumbprint: d.thumbprints[1],
 			Disabled: d.disabled,
 		})
 	}
+	slices.SortFunc(s.Devices, func(a, b keptDevice) int {
+		return strings.Compare(identityName(a.ID, a.ModuleID), identityName(b.ID, b.ModuleID))
+	})
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
@@ -104,10 +127,10 @@ func (r *registry) save() error {
 }
 
 func parseKeys(primary, secondary string) (p, s Key, err error) {
-	if p, err = parseKey(primary); err != nil {
+	if p, err = ParseKey(primary); err != nil {
 		return p, s, fmt.Errorf("primary %w", err)
 	}
-	if s, err = parseKey(secondary); err != nil {
+	if s, err = ParseKey(secondary); err != nil {
 		return p, s, fmt.Errorf("secondary %w", err)
 	}
 	return p, s, nil

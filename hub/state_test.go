@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -32,6 +34,21 @@ func TestDirKeepsAuthorityDevicesAndKeys(t *testing.T) {
 	if err := first.DisableDevice("dev2"); err != nil {
 		t.Fatal(err)
 	}
+	for _, g := range []Registration{
+		{DeviceID: "dev0", ModuleID: "m"}, // before its device in no order but by name
+		{DeviceID: "dev3", PrimaryThumbprint: strings.Repeat("ab", 20), SecondaryThumbprint: strings.Repeat("Cd:", 32)},
+		{DeviceID: "dev4", Auth: AuthAuthority},
+		{DeviceID: "dev0", ModuleID: "n", Auth: AuthAuthority},
+	} {
+		if g.ModuleID == "m" {
+			if _, err := first.AddDevice("dev0"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := first.Register(g); err != nil {
+			t.Fatal(err)
+		}
+	}
 	second := openHub(t, Options{Dir: dir})
 	if !bytes.Equal(first.CAPEM(), second.CAPEM()) {
 		t.Error("another certificate authority after a restart")
@@ -40,7 +57,8 @@ func TestDirKeepsAuthorityDevicesAndKeys(t *testing.T) {
 		t.Error("another service key after a restart")
 	}
 	a, b := first.Devices(), second.Devices()
-	if len(a) != 2 || len(b) != 2 || a[0] != b[0] || a[1] != b[1] || !b[1].Disabled {
+	a, b = append(a, first.Modules("dev0")...), append(b, second.Modules("dev0")...)
+	if len(a) != 7 || !slices.Equal(a, b) || !b[2].Disabled || b[3].SecondaryThumbprint != strings.Repeat("CD", 32) {
 		t.Errorf("devices %+v, after a restart %+v", a, b)
 	}
 	if first.registry.starts == second.registry.starts {
@@ -74,6 +92,10 @@ func TestDirThatCannotBeReadIsAnError(t *testing.T) {
 		"device key":  `{"version": 1, "devices": [{"deviceId": "d", "primaryKey": "*"}]}`,
 		"policy key":  `{"version": 1, "policies": {"service": {"primaryKey": "*"}}}`,
 		"bad device":  `{"version": 1, "devices": [{"deviceId": "a b"}]}`,
+		"bad module":  `{"version": 1, "devices": [{"deviceId": "d", "moduleId": "a b"}]}`,
+		"no parent":   `{"version": 1, "devices": [{"deviceId": "d", "moduleId": "m", "auth": "certificateAuthority"}]}`,
+		"thumbprint":  `{"version": 1, "devices": [{"deviceId": "d", "auth": "selfSigned", "primaryThumbprint": "00"}]}`,
+		"bad auth":    `{"version": 1, "devices": [{"deviceId": "d", "auth": "none"}]}`,
 		"no map here": `[]`,
 	} {
 		dir := t.TempDir()
@@ -115,6 +137,74 @@ func TestAddDevice(t *testing.T) {
 	for _, bad := range []string{"", "a b", "a/b", "ä", string(make([]byte, 129))} {
 		if _, err := h.AddDevice(bad); err == nil {
 			t.Errorf("device id %q accepted", bad)
+		}
+	}
+}
+
+// What cannot be kept does not happen: the registry in memory is the one on disk.
+func TestChangeThatCannotBeKeptDoesNotHappen(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "hub")
+	h := openHub(t, Options{Dir: dir})
+	for _, g := range []Registration{{DeviceID: "dev1"}, {DeviceID: "dev1", ModuleID: "m"}} {
+		if _, err := h.Register(g); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := append(h.Devices(), h.Modules("dev1")...)
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func() error{
+		"add":        func() error { _, err := h.AddDevice("dev2"); return err },
+		"add module": func() error { _, err := h.AddModule("dev1", "n"); return err },
+		"remove":     func() error { return h.RemoveDevice("dev1") },
+		"disable":    func() error { return h.DisableDevice("dev1") },
+		"keys":       func() error { _, err := h.RegenerateKeys("dev1", SwapKeys); return err },
+	} {
+		if err := change(); err == nil || errors.Is(err, ErrDeviceNotFound) {
+			t.Errorf("%s: %v, want the failure of the disk", name, err)
+		}
+		if after := append(h.Devices(), h.Modules("dev1")...); !slices.Equal(before, after) {
+			t.Errorf("%s: registry is %+v, was %+v", name, after, before)
+		}
+	}
+	if h.registry.devices["dev1"].removed.Load() {
+		t.Error("the device counts as removed")
+	}
+}
+
+func TestRegistrationThatMakesNoSense(t *testing.T) {
+	h := openHub(t, Options{})
+	short, err := ParseKey("AAECAwQFBgcICQoLDA0ODw==")
+	if err != nil {
+		t.Fatal(err)
+	}
+	print := strings.Repeat("0", 40)
+	for name, g := range map[string]Registration{
+		"no id":                   {},
+		"bad module":              {DeviceID: "d", ModuleID: "a/b"},
+		"unknown way":             {DeviceID: "d", Auth: "none"},
+		"thumbprint of 39 digits": {DeviceID: "d", PrimaryThumbprint: print[1:]},
+		"thumbprint of letters":   {DeviceID: "d", PrimaryThumbprint: strings.Repeat("x", 40)},
+		"thumbprint with sas":     {DeviceID: "d", Auth: AuthSAS, PrimaryThumbprint: print},
+		"thumbprint with ca":      {DeviceID: "d", Auth: AuthAuthority, SecondaryThumbprint: print},
+		"no thumbprint":           {DeviceID: "d", Auth: AuthSelfSigned},
+		"key with a certificate":  {DeviceID: "d", Auth: AuthAuthority, PrimaryKey: short},
+	} {
+		if _, err := h.Register(g); err == nil {
+			t.Errorf("%s: registered", name)
+		}
+	}
+	d, err := h.Register(Registration{DeviceID: "d", SecondaryKey: short})
+	if err != nil || d.SecondaryKey != short || d.PrimaryKey == (Key{}) || d.Auth != AuthSAS {
+		t.Errorf("%+v, %v", d, err)
+	}
+	for _, bad := range []string{"", "AAEC", "*", strings.Repeat("AAEC", 22)} {
+		if _, err := ParseKey(bad); err == nil {
+			t.Errorf("key %q accepted", bad)
 		}
 	}
 }

@@ -16,26 +16,17 @@ const (
 	telemetryRoom = 1000 // link credit, messages
 )
 
-// authMethodDevice and authMethodHub say how a device's connection was authorized.
-const (
-	authMethodDevice = `{"scope":"device","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}`
-	authMethodHub    = `{"scope":"hub","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}`
-)
-
 // telemetryLink is one link a device sends telemetry on.
 type telemetryLink struct {
 	hub        *Hub
 	device     *device
-	authMethod string
+	authMethod string // JSON
 	modelID    string // from the attach, "" without
 }
 
 // openTelemetry answers a device's sender.
 func (p *peer) openTelemetry(l *amqpserver.Link, d *device, c *claim) {
-	t := &telemetryLink{hub: p.hub, device: d, authMethod: authMethodDevice}
-	if c.policy != "" {
-		t.authMethod = authMethodHub
-	}
+	t := &telemetryLink{hub: p.hub, device: d, authMethod: c.method()}
 	t.modelID, _ = l.PeerAttach().Properties[wire.Symbol("com.microsoft:model-id")].(string)
 	l.MaxMessageSize = maxTransfer
 	l.Credit = telemetryRoom
@@ -103,6 +94,9 @@ func (t *telemetryLink) stamp(m *wire.Message) {
 	m.Header, m.DeliveryAnnotations, m.Footer = nil, nil, nil
 	m.Annotations = keepAnnotations(m.Annotations)
 	m.Annotations[annotationDeviceID] = t.device.id
+	if t.device.module != "" {
+		m.Annotations[annotationModuleID] = t.device.module
+	}
 	m.Annotations[annotationGeneration] = t.device.generation
 	m.Annotations[annotationAuthMethod] = t.authMethod
 	m.Annotations[annotationSource] = "Telemetry"
