@@ -69,11 +69,14 @@ func (p *peer) route(l *amqpserver.Link, a address, text string) *wire.Error {
 func (p *peer) device(l *amqpserver.Link, a address, text string, open func(*amqpserver.Link, *device, *claim)) *wire.Error {
 	res := resource{"devices", a.deviceID}
 	res = append(res, a.resource[2:]...)
+	name := a.identity()
 	c := p.allowed(res, deviceConnect)
+	if c == nil {
+		c = p.certify(name)
+	}
 	if c == nil {
 		return faultUnauthorized(text)
 	}
-	name := a.identity()
 	d := p.hub.registry.lookup(name)
 	if d == nil {
 		return faultDeviceNotFound(name)

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,9 +11,6 @@ import (
 
 	"fieldpost/internal/amqpserver"
 )
-
-// tlsHandshake bounds the TLS handshake of one connection.
-const tlsHandshake = 30 * time.Second
 
 var (
 	errCut     = errors.New("hub is cut off")
@@ -197,8 +193,8 @@ func (d *door) restore() error {
 	return nil
 }
 
-// serve does the TLS handshake on one socket, runs the connection until it ends
-// and closes it.
+// serve does the handshakes on one socket, runs the connection until it ends and
+// closes it.
 func (h *Hub) serve(ctx context.Context, s *socket) {
 	if err := h.door.enter(s, h.log); err != nil {
 		s.Close()
@@ -206,18 +202,12 @@ func (h *Hub) serve(ctx context.Context, s *socket) {
 		return
 	}
 	defer h.door.leave(s)
-	conn := tls.Server(s, h.tls)
-	if err := handshake(ctx, conn); err != nil {
-		h.log.Debug("tls handshake failed", "peer", s.RemoteAddr(), "error", err)
+	c, err := h.admit(ctx, s)
+	if err != nil {
+		h.log.Debug("handshake failed", "peer", s.RemoteAddr(), "error", short(err.Error()))
 		return
 	}
-	if err := amqpserver.Serve(ctx, conn, h.engine); err != nil {
+	if err := amqpserver.Serve(ctx, c, h.engine); err != nil {
 		h.log.Info("connection ended", "peer", s.RemoteAddr(), "error", short(err.Error()))
 	}
-}
-
-func handshake(ctx context.Context, conn *tls.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, tlsHandshake)
-	defer cancel()
-	return conn.HandshakeContext(ctx)
 }

@@ -75,7 +75,7 @@ func faultAddress(address string) *wire.Error {
 
 func faultUnauthorized(address string) *wire.Error {
 	return fault(wire.CondUnauthorizedAccess, codeUnauthorized,
-		"No valid token on this connection allows the link '%.200s'.", address)
+		"No valid token or certificate of this connection allows the link '%.200s'.", address)
 }
 
 func faultTokenExpired() *wire.Error {

@@ -31,11 +31,7 @@ func New(opts Options) (*Hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	authority, err := openAuthority(opts.Dir)
-	if err != nil {
-		return nil, err
-	}
-	cert, err := authority.serverCertificate(opts.HostName)
+	cert, caPEM, err := opts.certificate()
 	if err != nil {
 		return nil, err
 	}
@@ -47,11 +43,13 @@ func New(opts Options) (*Hub, error) {
 		opts:  opts,
 		log:   opts.Log,
 		names: newHostNames(opts.HostName, d.port),
-		caPEM: authority.certPEM,
+		caPEM: caPEM,
 		tls: &tls.Config{
 			MinVersion:   tls.VersionTLS12,
 			Certificates: []tls.Certificate{cert},
 			KeyLogWriter: opts.KeyLog,
+			// Whose certificate it is and who stands behind it, the registry knows.
+			ClientAuth: tls.RequestClientCert,
 		},
 		door:     d,
 		events:   newEventLog(opts.Partitions, opts.LogBytes),
@@ -66,9 +64,13 @@ func New(opts Options) (*Hub, error) {
 		ContainerID:    "DeviceGateway_" + newTrackingID(),
 		Hostname:       opts.HostName,
 		Mechanisms:     saslMechanisms(),
+		Welcome:        []byte(saslWelcome),
 		MaxMessageSize: maxTransfer,
 		Handler:        handler{hub: h},
+		Heartbeat:      heartbeat,
 		Log:            opts.Log,
+
+		EchoOutgoingWindow: true,
 	}
 	return h, nil
 }

@@ -146,6 +146,12 @@ func TestModuleFollowsItsDevice(t *testing.T) {
 	}
 	r.must(r.hub.DisableDevice("dev1"))
 	r.wantCondition(r.sendUntilError(s), "amqp:unauthorized-access")
+	c, err := r.open(nil)
+	r.must(err)
+	reply, status := r.peer(c).cbs().request(putTokenMessage("1", sasType, path, token(path, r.moduleKey("dev1/a"), "", farFuture())))
+	if text := reply.ApplicationProperties["status-description"]; status != 401 || text != "Device dev1/a at IotHub localhost is disabled" {
+		t.Errorf("token of a module whose device is disabled: %d %v", status, text)
+	}
 	r.must(r.hub.EnableDevice("dev1"))
 	_, s = open()
 	r.must(r.hub.RemoveDevice("dev1"))

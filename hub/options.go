@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"io"
 	"log/slog"
 	"time"
@@ -21,6 +23,17 @@ type Options struct {
 	// restarts. Queues, feedback and the telemetry log are never kept. Default ""
 	// (everything in memory).
 	Dir string
+
+	// Certificate is the server's own, with its chain, in place of one made by an
+	// authority of the hub; it must be good for HostName. CAPEM is then the last
+	// certificate of the chain. Default nil (an authority of the hub makes it).
+	Certificate *tls.Certificate
+	// DeviceCAs are the authorities that vouch for devices registered with
+	// AuthAuthority. Default nil (none).
+	DeviceCAs *x509.CertPool
+	// NoWebSocket leaves AMQP over WebSocket out. Default false: it is served on the
+	// same listener.
+	NoWebSocket bool
 
 	// Partitions of the telemetry log. Default 4.
 	Partitions int

@@ -21,6 +21,18 @@ func (h handler) Opened(c *amqpserver.Conn) error {
 	return nil
 }
 
+// silentPeer is what counts for the idle-time-out of a peer that announces none.
+const silentPeer = 2 * time.Minute
+
+// heartbeat is the longest silence of the cloud's gateway: seven eighths of the
+// peer's idle-time-out.
+func heartbeat(peerIdle time.Duration) time.Duration {
+	if peerIdle == 0 {
+		peerIdle = silentPeer
+	}
+	return peerIdle / 8 * 7
+}
+
 func (h handler) Attach(l *amqpserver.Link) error { return h.peer(l.Conn()).attach(l) }
 
 func (h handler) Closed(c *amqpserver.Conn) {
@@ -75,6 +87,20 @@ func (p *peer) container() string {
 
 // bind grants the claim of the connection itself.
 func (p *peer) bind(c *claim) { p.add(&granted{claim: c, bound: true}) }
+
+// bindAlone grants the claim of a certificate, unless the connection has one for
+// another identity.
+func (p *peer) bindAlone(c *claim) bool {
+	p.mu.Lock()
+	for _, g := range p.claims {
+		if g.x509 && g.device != c.device {
+			p.mu.Unlock()
+			return false
+		}
+	}
+	p.mu.Unlock()
+	return p.add(&granted{claim: c, bound: true})
+}
 
 // grant adds the claim of a token, in place of an older one for the same. It is
 // false when there are too many.

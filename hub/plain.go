@@ -12,14 +12,19 @@ import (
 
 // SASL mechanisms.
 const (
+	mechanismExternal  = "EXTERNAL"
 	mechanismPlain     = "PLAIN"
 	mechanismAnonymous = "ANONYMOUS"
 	mechanismCBS       = "MSSBCBS"
 )
 
+// saslMechanisms are in the order of the cloud's first gateway.
 func saslMechanisms() []wire.Symbol {
-	return []wire.Symbol{mechanismCBS, mechanismAnonymous, mechanismPlain}
+	return []wire.Symbol{mechanismExternal, mechanismCBS, mechanismAnonymous, mechanismPlain}
 }
+
+// saslWelcome is what that gateway says to a peer it lets in.
+const saslWelcome = "Welcome!"
 
 // authenticate judges the SASL response of a connection. ANONYMOUS and MSSBCBS
 // say nothing: $cbs comes later.
@@ -27,6 +32,8 @@ func (p *peer) authenticate(mechanism string, response []byte) error {
 	switch mechanism {
 	case mechanismAnonymous, mechanismCBS:
 		return nil
+	case mechanismExternal:
+		return p.external()
 	case mechanismPlain:
 		c, err := p.hub.plain(response)
 		if err != nil {

@@ -10,8 +10,11 @@ import (
 // entityName is the Event Hubs entity that carries the telemetry of the hub.
 const entityName = "fieldpost"
 
-// amqpsPort needs not be written.
-const amqpsPort = 5671
+// Ports that need not be written.
+const (
+	amqpsPort = 5671
+	httpsPort = 443
+)
 
 // hostNames are the names the hub answers to in audiences.
 type hostNames struct {
@@ -22,8 +25,11 @@ type hostNames struct {
 func newHostNames(host string, port int) hostNames { return hostNames{host: host, port: port} }
 
 // public returns the name that stands in connection strings.
-func (n hostNames) public() string {
-	if n.port == amqpsPort || n.port == 0 {
+func (n hostNames) public() string { return n.at(amqpsPort) }
+
+// at returns the host, with the port unless that is the usual one.
+func (n hostNames) at(usual int) string {
+	if n.port == usual || n.port == 0 {
 		return n.host
 	}
 	return net.JoinHostPort(n.host, strconv.Itoa(n.port))

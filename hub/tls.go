@@ -24,6 +24,36 @@ const (
 	certBackdate  = time.Hour // a peer whose clock is a little slow still trusts us
 )
 
+// certificate returns the server's certificate, and what clients have to trust.
+func (o Options) certificate() (tls.Certificate, []byte, error) {
+	if o.Certificate != nil {
+		return o.given()
+	}
+	a, err := openAuthority(o.Dir)
+	if err != nil {
+		return tls.Certificate{}, nil, err
+	}
+	cert, err := a.serverCertificate(o.HostName)
+	return cert, a.certPEM, err
+}
+
+// given checks the certificate of the options.
+func (o Options) given() (tls.Certificate, []byte, error) {
+	cert := *o.Certificate
+	if len(cert.Certificate) == 0 {
+		return cert, nil, errors.New("server certificate: there is none in Options.Certificate")
+	}
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	if err == nil {
+		err = leaf.VerifyHostname(o.HostName)
+	}
+	if err != nil {
+		return cert, nil, fmt.Errorf("server certificate: %w", err)
+	}
+	last := cert.Certificate[len(cert.Certificate)-1]
+	return cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: last}), nil
+}
+
 // authority is the hub's own certificate authority.
 type authority struct {
 	cert    *x509.Certificate

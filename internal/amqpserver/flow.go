@@ -46,7 +46,7 @@ func (s *session) sendFlow(l *Link, drain bool) {
 		NextIncomingID: &nextIncomingID,
 		IncomingWindow: s.incomingWindow,
 		NextOutgoingID: s.nextOutgoingID,
-		OutgoingWindow: s.c.opts.IncomingWindow,
+		OutgoingWindow: s.outgoingWindow,
 	}
 	if l != nil {
 		handle, deliveryCount, credit := l.handle, l.deliveryCount, l.credit

@@ -80,7 +80,7 @@ func (c *Conn) open() error {
 		IdleTimeout:  peer.IdleTimeout,
 	}
 	c.maxFrame = max(peer.MaxFrameSize, wire.MinMaxFrameSize)
-	c.heartbeat = heartbeatEvery(peer.IdleTimeout)
+	c.heartbeat = c.opts.Heartbeat(time.Duration(peer.IdleTimeout) * time.Millisecond)
 	c.send(0, &wire.Open{
 		ContainerID:  c.opts.ContainerID,
 		Hostname:     c.opts.Hostname,

@@ -9,11 +9,9 @@ import (
 )
 
 // heartbeatEvery returns after how much silence of ours an empty frame is due
-// for a peer with the given idle-time-out in milliseconds: less than half of it
-// (spec 2.4.5). 0 means never.
-func heartbeatEvery(peerIdle uint32) time.Duration {
-	return time.Duration(peerIdle) * time.Millisecond * 2 / 5
-}
+// for a peer with the given idle-time-out: less than half of it (spec 2.4.5). 0
+// means never.
+func heartbeatEvery(peerIdle time.Duration) time.Duration { return peerIdle * 2 / 5 }
 
 // source is the network as the reader sees it. Each time it is about to wait for
 // the peer, what was queued so far is handed to the writer, so that the answers

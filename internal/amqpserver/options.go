@@ -17,6 +17,7 @@ type Options struct {
 	HandleMax          uint32        // highest handle a peer may use; default 262143
 	IdleTimeout        time.Duration // a peer silent for this long is closed; negative = never; default 240 s
 	IncomingWindow     uint32        // session window granted to the peer; default 5000 transfer frames
+	EchoOutgoingWindow bool          // whether a session announces the peer's own outgoing-window as ours; default false: IncomingWindow
 	MaxMessageSize     uint64        // largest message assembled; default 1048576 bytes
 	MaxSessions        int           // sessions per connection; default 1024
 	MaxLinks           int           // links per session; default 1024
@@ -28,8 +29,14 @@ type Options struct {
 	WriteTimeout       time.Duration // for one write; default 30 s
 	CloseTimeout       time.Duration // for the peer's answer to our close; default 5 s
 	Mechanisms         []wire.Symbol // SASL mechanisms offered; default none: a SASL header is refused
+	Welcome            []byte        // additional-data of a SASL outcome that is ok; default absent
 	Handler            Handler       // required
-	Log                *slog.Logger  // default slog.Default()
+
+	// Heartbeat returns our longest silence towards a peer with this idle-time-out, 0
+	// for one that announced none; 0 is any silence. Default: two fifths of it.
+	Heartbeat func(peerIdle time.Duration) time.Duration
+
+	Log *slog.Logger // default slog.Default()
 }
 
 const (
@@ -63,6 +70,9 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.HandshakeTimeout, 30*time.Second)
 	orDefault(&o.WriteTimeout, 30*time.Second)
 	orDefault(&o.CloseTimeout, 5*time.Second)
+	if o.Heartbeat == nil {
+		o.Heartbeat = heartbeatEvery
+	}
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}

@@ -35,9 +35,9 @@ func (c *Conn) sasl() error {
 	}
 
 	refused := c.authenticate(init)
-	outcome := &wire.SASLOutcome{Code: wire.SASLCodeOK}
+	outcome := &wire.SASLOutcome{Code: wire.SASLCodeOK, AdditionalData: c.opts.Welcome}
 	if refused != nil {
-		outcome.Code = wire.SASLCodeAuth
+		outcome = &wire.SASLOutcome{Code: wire.SASLCodeAuth}
 	}
 	bye, err := wire.AppendFrame(nil, wire.FrameSASL, 0, outcome)
 	if err != nil {

@@ -17,6 +17,7 @@ type session struct {
 	// The peer's transfer frames.
 	nextIncomingID uint32
 	incomingWindow uint32 // frames the peer may still send; above 0 when one is read, as it opens behind each half
+	outgoingWindow uint32 // what we announce
 	received       map[uint32]*Delivery
 
 	// Our transfer frames.
@@ -49,6 +50,7 @@ func (c *Conn) begin(remote uint16, b *wire.Begin) error {
 		channel:        uint16(channel),
 		nextIncomingID: b.NextOutgoingID,
 		incomingWindow: c.opts.IncomingWindow,
+		outgoingWindow: c.opts.IncomingWindow,
 		received:       map[uint32]*Delivery{},
 		nextOutgoingID: firstOutgoingID,
 		remoteWindow:   b.IncomingWindow,
@@ -56,12 +58,15 @@ func (c *Conn) begin(remote uint16, b *wire.Begin) error {
 		links:          map[uint32]*Link{},
 		handleMax:      b.HandleMax,
 	}
+	if c.opts.EchoOutgoingWindow {
+		s.outgoingWindow = b.OutgoingWindow
+	}
 	c.sessions[remote] = s
 	c.send(s.channel, &wire.Begin{
 		RemoteChannel:  &remote,
 		NextOutgoingID: firstOutgoingID,
 		IncomingWindow: s.incomingWindow,
-		OutgoingWindow: c.opts.IncomingWindow,
+		OutgoingWindow: s.outgoingWindow,
 		HandleMax:      c.opts.HandleMax,
 	})
 	return nil
