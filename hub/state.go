@@ -3,8 +3,7 @@ package hub
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
+	"sort"
 )
 
 const (
@@ -116,8 +115,9 @@ func (r *registry) save() error {
 			Disabled: d.disabled,
 		})
 	}
-	slices.SortFunc(s.Devices, func(a, b keptDevice) int {
-		return strings.Compare(identityName(a.ID, a.ModuleID), identityName(b.ID, b.ModuleID))
+	sort.Slice(s.Devices, func(i, j int) bool {
+		a, b := s.Devices[i], s.Devices[j]
+		return identityName(a.ID, a.ModuleID) < identityName(b.ID, b.ModuleID)
 	})
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

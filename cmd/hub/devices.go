@@ -11,29 +11,41 @@ import (
 	"fieldpost/hub"
 )
 
+// registering are the flags of hub devices.
+type registering struct {
+	dir, module, regenerate string
+	x509                    list
+	authority, json         bool
+}
+
 func devicesCommand() command {
 	return command{
 		name:    "devices",
-		args:    "list | add ID | remove ID | disable ID | enable ID",
+		args:    "list | add ID | remove ID | disable ID | enable ID | keys ID",
 		summary: "the registry of a local hub that is not running",
 		help: `Works on the files of a hub that hub serve --dir keeps. While a hub serves them
 the command refuses: end it first. A device's connection string is printed by
-hub serve, because the port is part of it.`,
+hub serve, because the port is part of it; keys prints its two keys.`,
 		example: "hub devices --dir ./hub add gateway-2",
 		define: func(flags *flag.FlagSet) func(context.Context, streams, []string) error {
-			dir := flags.String("dir", "", "`DIR` that hub serve keeps; required")
-			asJSON := flags.Bool("json", false, "print one JSON object a line")
+			var r registering
+			flags.StringVar(&r.dir, "dir", "", "`DIR` that hub serve keeps; required")
+			flags.StringVar(&r.module, "module", "", "the module `ID` of the device, in place of the device: add, remove, keys")
+			flags.Var(&r.x509, "x509", "add: by the certificate with this `CERT`, a thumbprint (SHA-1 or SHA-256) or a PEM file; a second one is the secondary")
+			flags.BoolVar(&r.authority, "x509-ca", false, "add: by a certificate that the authorities of hub serve --device-ca vouch for")
+			flags.StringVar(&r.regenerate, "regenerate", "", "keys: first make a new `KEY`: primary or secondary; or swap the two")
+			flags.BoolVar(&r.json, "json", false, "print one JSON object a line")
 			return func(_ context.Context, std streams, args []string) error {
-				return runDevices(std, flags, dir, asJSON, args)
+				return r.run(std, flags, args)
 			}
 		},
 	}
 }
 
-// runDevices takes the verb before or after the flags: both are typed.
-func runDevices(std streams, flags *flag.FlagSet, dir *string, asJSON *bool, args []string) error {
+// run takes the verb before or after the flags: both are typed.
+func (r *registering) run(std streams, flags *flag.FlagSet, args []string) error {
 	if len(args) == 0 {
-		return usagef("what to do? list, add, remove, disable or enable")
+		return usagef("what to do? list, add, remove, disable, enable or keys")
 	}
 	verb := args[0]
 	if err := flags.Parse(args[1:]); err != nil {
@@ -47,61 +59,122 @@ func runDevices(std streams, flags *flag.FlagSet, dir *string, asJSON *bool, arg
 		}
 		args = append([]string{id}, flags.Args()...)
 	}
-	if *dir == "" {
+	if r.dir == "" {
 		return usagef("--dir is missing")
 	}
-	change, err := deviceVerb(verb, args)
+	do, err := r.verb(std, verb, args)
 	if err != nil {
 		return err
 	}
 	if verb != "add" {
-		if _, err := os.Stat(*dir); errors.Is(err, fs.ErrNotExist) {
-			return configf("no hub keeps its files in %s", *dir)
+		if _, err := os.Stat(r.dir); errors.Is(err, fs.ErrNotExist) {
+			return configf("no hub keeps its files in %s", r.dir)
 		}
 	}
-	unlock, err := lockDir(*dir)
+	unlock, err := lockDir(r.dir)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	h, err := hub.New(hub.Options{Listen: "none", Dir: *dir})
+	h, err := hub.New(hub.Options{Listen: "none", Dir: r.dir})
 	if err != nil {
 		return err
 	}
-	if change != nil {
-		return change(h)
-	}
-	return listDevices(std, h, *asJSON)
+	return do(h)
 }
 
-// deviceVerb returns what a verb does to the registry; nil for list.
-func deviceVerb(verb string, args []string) (func(*hub.Hub) error, error) {
+// verb returns what the command line asks for.
+func (r *registering) verb(std streams, verb string, args []string) (func(*hub.Hub) error, error) {
 	verbs := map[string]func(*hub.Hub, string) error{
-		"add":     func(h *hub.Hub, id string) error { _, err := h.AddDevice(id); return err },
-		"remove":  (*hub.Hub).RemoveDevice,
+		"add":     r.add,
+		"remove":  func(h *hub.Hub, id string) error { return h.RemoveDevice(r.name(id)) },
 		"disable": (*hub.Hub).DisableDevice,
 		"enable":  (*hub.Hub).EnableDevice,
+		"keys":    func(h *hub.Hub, id string) error { return r.keys(std, h, id) },
 	}
 	do, known := verbs[verb]
 	switch {
 	case verb == "list":
-		return nil, noArguments(args)
+		return func(h *hub.Hub) error { return r.list(std, h) }, noArguments(args)
 	case !known:
-		return nil, usagef("%q is not list, add, remove, disable or enable", verb)
+		return nil, usagef("%q is not list, add, remove, disable, enable or keys", verb)
 	case len(args) != 1:
 		return nil, usagef("%s takes one device id", verb)
+	case r.module != "" && (verb == "disable" || verb == "enable"):
+		return nil, usagef("a module has no status of its own: %s its device", verb)
+	case (len(r.x509) > 0 || r.authority) && verb != "add":
+		return nil, usagef("--x509 and --x509-ca are for add")
+	case len(r.x509) > 0 && r.authority:
+		return nil, usagef("--x509 and --x509-ca exclude each other")
+	case r.regenerate != "" && verb != "keys":
+		return nil, usagef("--regenerate is for keys")
 	}
 	return func(h *hub.Hub) error { return do(h, args[0]) }, nil
 }
 
-func listDevices(std streams, h *hub.Hub, asJSON bool) error {
+// name is what the registry calls the device or module of the command line.
+func (r *registering) name(id string) string { return hub.Device{ID: id, ModuleID: r.module}.Name() }
+
+func (r *registering) add(h *hub.Hub, id string) error {
+	g := hub.Registration{DeviceID: id, ModuleID: r.module}
+	var err error
+	switch {
+	case r.authority:
+		g.Auth = hub.AuthAuthority
+	case len(r.x509) > 0:
+		g, err = withX509(g, r.x509)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = h.Register(g)
+	return err
+}
+
+func (r *registering) keys(std streams, h *hub.Hub, id string) error {
+	d, err := h.Device(r.name(id))
+	if err == nil && r.regenerate != "" {
+		d, err = h.RegenerateKeys(d.Name(), hub.KeyChange(r.regenerate))
+	}
+	if err != nil {
+		return err
+	}
+	if d.Auth != hub.AuthSAS {
+		return fmt.Errorf("device %s has no keys: its authentication is %s", d.Name(), d.Auth)
+	}
+	if r.json {
+		return printJSON(std.out, struct {
+			ID        string `json:"id"`
+			Module    string `json:"module,omitempty"`
+			Primary   string `json:"primary_key"`
+			Secondary string `json:"secondary_key"`
+		}{d.ID, d.ModuleID, d.PrimaryKey.Base64(), d.SecondaryKey.Base64()})
+	}
+	_, err = fmt.Fprintf(std.out, "primary    %s\nsecondary  %s\n", d.PrimaryKey.Base64(), d.SecondaryKey.Base64())
+	return err
+}
+
+// identities returns every device, each followed by its modules.
+func identities(h *hub.Hub) []hub.Device {
+	var all []hub.Device
 	for _, d := range h.Devices() {
-		if asJSON {
+		all = append(append(all, d), h.Modules(d.ID)...)
+	}
+	return all
+}
+
+func (r *registering) list(std streams, h *hub.Hub) error {
+	for _, d := range identities(h) {
+		if r.json {
 			line := struct {
-				ID         string `json:"id"`
-				Disabled   bool   `json:"disabled"`
-				Generation string `json:"device_generation"`
-			}{d.ID, d.Disabled, d.GenerationID}
+				ID         string       `json:"id"`
+				Disabled   bool         `json:"disabled"`
+				Generation string       `json:"device_generation"`
+				Module     string       `json:"module,omitempty"`
+				Auth       hub.AuthType `json:"auth"`
+				Primary    string       `json:"primary_thumbprint,omitempty"`
+				Secondary  string       `json:"secondary_thumbprint,omitempty"`
+			}{d.ID, d.Disabled, d.GenerationID, d.ModuleID, d.Auth, d.PrimaryThumbprint, d.SecondaryThumbprint}
 			if err := printJSON(std.out, line); err != nil {
 				return err
 			}
@@ -111,7 +184,7 @@ func listDevices(std streams, h *hub.Hub, asJSON bool) error {
 		if d.Disabled {
 			state = "disabled"
 		}
-		if _, err := fmt.Fprintf(std.out, "%-24s %s\n", d.ID, state); err != nil {
+		if _, err := fmt.Fprintf(std.out, "%-24s %-9s %s\n", d.Name(), state, d.Auth); err != nil {
 			return err
 		}
 	}

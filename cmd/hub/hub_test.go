@@ -29,11 +29,12 @@ func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":     exits,
-			"serve":     serveInBackground,
-			"telemetry": telemetry,
-			"device":    device,
-			"vacant":    vacant,
+			"exits":       exits,
+			"serve":       serveInBackground,
+			"telemetry":   telemetry,
+			"device":      device,
+			"vacant":      vacant,
+			"certificate": certificate,
 		},
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"fieldpost/hub"
@@ -20,9 +21,10 @@ const firstDevice = "gateway-1"
 // serving are the flags of hub serve.
 type serving struct {
 	listen, hostName, dir, caOut, keyLog string
-	devices                              list
+	cert, key, deviceCA                  string
+	devices, modules, x509               list
 	feedbackEvery                        time.Duration
-	json, verbose                        bool
+	json, verbose, webSocket             bool
 }
 
 func serveCommand() command {
@@ -39,10 +41,16 @@ memory only. What it prints first holds keys: they are good for this hub alone.`
 			flags.StringVar(&s.hostName, "hostname", "localhost", "`NAME` by which clients reach this hub; its certificate carries it")
 			flags.StringVar(&s.dir, "dir", "", "`DIR` that keeps devices, keys and the certificate authority")
 			flags.Var(&s.devices, "device", "register the device with this `ID` unless it exists; may be repeated (default "+firstDevice+" when there are none)")
+			flags.Var(&s.modules, "module", "register the module `DEVICE/MODULE` unless it exists; may be repeated")
+			flags.Var(&s.x509, "x509", "register a device by certificate unless it exists, `ID=CERT[,CERT]` or ID=ca: a thumbprint or a PEM file each, or any that --device-ca vouches for; may be repeated")
+			flags.StringVar(&s.deviceCA, "device-ca", "", "`FILE` with the authorities that vouch for devices, PEM")
+			flags.StringVar(&s.cert, "cert", "", "`FILE` with a server certificate and its chain, PEM, in place of one made here; needs --key")
+			flags.StringVar(&s.key, "key", "", "`FILE` with the key of --cert, PEM")
+			flags.BoolVar(&s.webSocket, "websocket", true, "serve AMQP over WebSocket too")
 			flags.StringVar(&s.caOut, "ca-out", "", "write the certificate authority to this `FILE`, PEM")
 			flags.DurationVar(&s.feedbackEvery, "feedback-every", 15*time.Second, "longest time feedback waits for more to share its message")
 			flags.StringVar(&s.keyLog, "keylog", "", "`FILE` that gets the TLS secrets of every connection, for tshark")
-			flags.BoolVar(&s.json, "json", false, "print one JSON object: listen, ca, devices, service")
+			flags.BoolVar(&s.json, "json", false, "print one JSON object: listen, ca, devices, service, modules, websocket")
 			flags.BoolVar(&s.verbose, "verbose", false, "log every message")
 			return func(ctx context.Context, std streams, args []string) error {
 				if err := noArguments(args); err != nil {
@@ -67,7 +75,8 @@ func (s *serving) run(ctx context.Context, std streams) error {
 	}
 	opts := hub.Options{
 		Listen: s.listen, HostName: s.hostName, Dir: s.dir, FeedbackEvery: s.feedbackEvery,
-		Log: slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: s.level()})),
+		NoWebSocket: !s.webSocket,
+		Log:         slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: s.level()})),
 	}
 	if s.keyLog != "" {
 		log, err := openKeyLog(s.keyLog)
@@ -76,6 +85,9 @@ func (s *serving) run(ctx context.Context, std streams) error {
 		}
 		defer log.Close()
 		opts.KeyLog = log
+	}
+	if err := s.certificates(&opts); err != nil {
+		return err
 	}
 	h, err := hub.New(opts)
 	if err != nil {
@@ -107,28 +119,76 @@ func (s *serving) level() slog.Level {
 	}
 }
 
-// announce registers the devices and prints what clients need to know.
-func (s *serving) announce(out io.Writer, h *hub.Hub) error {
-	if len(s.devices) == 0 && len(h.Devices()) == 0 {
-		s.devices = list{firstDevice}
-	}
-	for _, id := range s.devices {
-		if _, err := h.AddDevice(id); err != nil && !errors.Is(err, hub.ErrDeviceExists) {
+// certificates reads those that the flags name.
+func (s *serving) certificates(opts *hub.Options) (err error) {
+	if s.cert != "" || s.key != "" {
+		if opts.Certificate, err = serverCertificate(s.cert, s.key); err != nil {
 			return err
 		}
+	}
+	if s.deviceCA != "" {
+		opts.DeviceCAs, err = readCA(s.deviceCA)
+	}
+	return err
+}
+
+// register adds the devices and modules of the flags, and one device to a hub
+// without any.
+func (s *serving) register(h *hub.Hub) error {
+	if len(s.devices) == 0 && len(s.x509) == 0 && len(s.modules) == 0 && len(h.Devices()) == 0 {
+		s.devices = list{firstDevice}
+	}
+	var all []hub.Registration
+	for _, id := range s.devices {
+		all = append(all, hub.Registration{DeviceID: id})
+	}
+	for _, text := range s.x509 {
+		id, certs, _ := strings.Cut(text, "=")
+		g, err := withX509(hub.Registration{DeviceID: id}, strings.Split(certs, ","))
+		if err != nil {
+			return err
+		}
+		all = append(all, g)
+	}
+	for _, name := range s.modules {
+		id, module, _ := strings.Cut(name, "/")
+		if module == "" {
+			return usagef("--module %s is not DEVICE/MODULE", name)
+		}
+		all = append(all, hub.Registration{DeviceID: id, ModuleID: module})
+	}
+	for _, g := range all {
+		if _, err := h.Register(g); err != nil && !errors.Is(err, hub.ErrDeviceExists) {
+			return err
+		}
+	}
+	return nil
+}
+
+// announce registers the devices and prints what clients need to know.
+func (s *serving) announce(out io.Writer, h *hub.Hub) error {
+	if err := s.register(h); err != nil {
+		return err
 	}
 	if s.caOut != "" {
 		if err := os.WriteFile(s.caOut, h.CAPEM(), 0o644); err != nil {
 			return configf("certificate authority: %w", err)
 		}
 	}
-	file := hubFile{Listen: h.Addr(), CA: string(h.CAPEM()), Service: h.ServiceConnectionString(), Devices: make(map[string]string)}
-	for _, d := range h.Devices() {
-		text, err := h.DeviceConnectionString(d.ID)
+	file := hubFile{
+		Listen: h.Addr(), CA: string(h.CAPEM()), Service: h.ServiceConnectionString(), WebSocket: h.WebSocketURL(),
+		Devices: make(map[string]string), Modules: make(map[string]string),
+	}
+	for _, d := range identities(h) {
+		text, err := h.DeviceConnectionString(d.Name())
 		if err != nil {
 			return err
 		}
-		file.Devices[d.ID] = text
+		if d.ModuleID == "" {
+			file.Devices[d.ID] = text
+		} else {
+			file.Modules[d.Name()] = text
+		}
 	}
 	if s.json {
 		return printJSON(out, file)
@@ -138,7 +198,11 @@ func (s *serving) announce(out io.Writer, h *hub.Hub) error {
 
 func (s *serving) print(out io.Writer, h *hub.Hub, file hubFile) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "hub listening on %s (AMQP 1.0 over TLS)\n\n", file.Listen)
+	fmt.Fprintf(&b, "hub listening on %s (AMQP 1.0 over TLS)\n", file.Listen)
+	if file.WebSocket != "" {
+		fmt.Fprintf(&b, "and at %s\n", file.WebSocket)
+	}
+	fmt.Fprintln(&b)
 	fmt.Fprintln(&b, "certificate authority")
 	if s.caOut != "" {
 		fmt.Fprintf(&b, "  %s\n", s.caOut)
@@ -146,12 +210,16 @@ func (s *serving) print(out io.Writer, h *hub.Hub, file hubFile) error {
 		fmt.Fprintln(&b, "  not written: --ca-out FILE keeps it for clients")
 	}
 	fmt.Fprintf(&b, "service\n  %s\n", file.Service)
-	for _, d := range h.Devices() {
+	for _, d := range identities(h) {
 		note := ""
 		if d.Disabled {
 			note = " (disabled)"
 		}
-		fmt.Fprintf(&b, "device %s%s\n  %s\n", d.ID, note, file.Devices[d.ID])
+		if d.ModuleID == "" {
+			fmt.Fprintf(&b, "device %s%s\n  %s\n", d.ID, note, file.Devices[d.ID])
+		} else {
+			fmt.Fprintf(&b, "module %s%s\n  %s\n", d.Name(), note, file.Modules[d.Name()])
+		}
 	}
 	fmt.Fprint(&b, "\nCtrl-C ends it.\n")
 	_, err := out.Write(b.Bytes())

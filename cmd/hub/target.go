@@ -33,6 +33,9 @@ type hubFile struct {
 	CA      string            `json:"ca"` // PEM; a path is understood too
 	Devices map[string]string `json:"devices"`
 	Service string            `json:"service"`
+	// By DEVICE/MODULE.
+	Modules   map[string]string `json:"modules,omitempty"`
+	WebSocket string            `json:"websocket,omitempty"` // URL
 }
 
 // dial connects as the flags say. The returned function closes everything.
