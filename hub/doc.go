@@ -3,17 +3,19 @@
 // as they connect to the cloud. It is made for tests, demonstrations and the
 // desk; nothing else than a client's host name and trusted authority changes.
 //
-// In the order they are met: New makes a Hub and Run serves it. AddDevice fills
-// the registry; DeviceConnectionString and ServiceConnectionString are what the
-// clients need, CAPEM is what they must trust. Each telemetry message becomes an
+// In the order they are met: New makes a Hub and Run serves it. AddDevice and
+// Register fill the registry; DeviceConnectionString and ServiceConnectionString
+// are what the clients need, CAPEM is what they must trust. Each telemetry message becomes an
 // Event in a log of partitions, after Options.Outcome, if any, has chosen a
 // Settlement for it. Cut and Restore are the network failing.
 //
 // # What it serves
 //
-//   - SASL ANONYMOUS, MSSBCBS, PLAIN or none; shared access signatures by $cbs,
-//     by PLAIN, and their expiry.
-//   - Devices: telemetry, single and batched; the cloud-to-device queue with its
+//   - AMQP over TLS, and over WebSocket on the same listener.
+//   - SASL EXTERNAL, MSSBCBS, ANONYMOUS, PLAIN or none; shared access signatures
+//     by $cbs, by PLAIN, and their expiry; client certificates, by thumbprint or
+//     by Options.DeviceCAs.
+//   - Devices and their modules: telemetry, single and batched; the cloud-to-device queue with its
 //     locks, releases, expiry and dead letters.
 //   - Services: cloud-to-device messages, feedback, and the redirect to the
 //     events.
@@ -38,7 +40,7 @@
 //
 // The log, the queues and the feedback are lost with the process; Options.Dir
 // keeps identities and keys only. One directory serves one hub at a time. The
-// size limits count the encoded message. Not served: AMQP over WebSocket,
-// X.509, modules, twin, methods, consumer groups beside $Default, epochs,
+// size limits count the encoded message. A certificate counts by its thumbprint
+// whatever its dates. The registry has no REST interface. Not served: twin, methods, consumer groups beside $Default, epochs,
 // sending to the entity, throttling and quotas.
 package hub

@@ -177,3 +177,48 @@ func TestGatewayIdle(t *testing.T) {
 		}
 	})
 }
+
+// A put-token as the gateway's own trace has it: the request settled as accepted,
+// then a reply that is not settled, under a counter for a tag.
+func TestGatewayPutToken(t *testing.T) {
+	r := newRig(t, hub.Options{})
+	r.device("dev1")
+	c := r.wire()
+	c.send(&wire.Open{ContainerID: "c", MaxFrameSize: 65536, ChannelMax: 10})
+	nextOf[*wire.Open](c)
+	c.send(&wire.Begin{IncomingWindow: 10, OutgoingWindow: 10, HandleMax: 10})
+	nextOf[*wire.Begin](c)
+	var first, credit uint32 = 0, 5
+	c.send(&wire.Attach{Name: "s", Handle: 0, Source: &wire.Source{}, Target: &wire.Target{Address: "$cbs"}, InitialDeliveryCount: &first})
+	nextOf[*wire.Attach](c)
+	nextOf[*wire.Flow](c)
+	c.send(&wire.Attach{Name: "r", Handle: 1, Role: wire.RoleReceiver, Source: &wire.Source{Address: "$cbs"}, Target: &wire.Target{}})
+	nextOf[*wire.Attach](c)
+	handle := uint32(1)
+	c.send(&wire.Flow{NextIncomingID: &first, IncomingWindow: 10, OutgoingWindow: 10, Handle: &handle, DeliveryCount: &first, LinkCredit: &credit})
+
+	request := &wire.Message{
+		Properties:            &wire.Properties{MessageID: uint64(7), To: "$cbs", ReplyTo: "cbs"},
+		ApplicationProperties: wire.Map{"operation": "put-token", "type": sasType, "name": "localhost%2Fdevices%2Fdev1"},
+		Value:                 r.deviceToken("dev1", time.Hour), HasValue: true,
+	}
+	for n := byte(1); n <= 2; n++ {
+		payload, err := request.Marshal()
+		r.must(err)
+		id := uint32(n - 1)
+		c.send(&wire.Transfer{Handle: 0, DeliveryID: &id, DeliveryTag: []byte{n}, Payload: payload})
+		d := nextOf[*wire.Disposition](c)
+		if _, ok := d.State.(wire.Accepted); !ok || !d.Settled {
+			t.Errorf("disposition %+v", d)
+		}
+		reply := nextOf[*wire.Transfer](c)
+		if reply.Settled || !bytes.Equal(reply.DeliveryTag, []byte{n, 0, 0, 0}) {
+			t.Errorf("reply %d: settled %v, tag % x", n, reply.Settled, reply.DeliveryTag)
+		}
+		m, err := wire.ParseMessage(reply.Payload)
+		r.must(err)
+		if m.Properties.CorrelationID != uint64(7) || m.ApplicationProperties["status-code"] != int32(200) || m.ApplicationProperties["status-description"] != "OK" {
+			t.Errorf("reply %d: %+v %v", n, m.Properties, m.ApplicationProperties)
+		}
+	}
+}

@@ -39,22 +39,56 @@ func TestTokenOfARemovedDeviceIsDeadForItsSuccessor(t *testing.T) {
 	}
 }
 
-func TestPolicyDeviceOpensNoServiceLinks(t *testing.T) {
+// What each policy opens, address by address. A redirect is an open door.
+func TestRightsByAddress(t *testing.T) {
 	r := newRig(t, hub.Options{})
 	r.device("dev1")
-	c, err := r.open(nil)
+	_, err := r.hub.AddModule("dev1", "m")
 	r.must(err)
-	p := r.peer(c)
-	p.cbs().put("localhost", token("localhost", r.policyKey("device"), "device", farFuture()))
-	for _, address := range []string{"/messages/devicebound", "$management", "fieldpost/$management"} {
-		_, err := p.session.NewSender(r.ctx, address, nil)
-		r.wantCondition(err, "amqp:unauthorized-access")
+	const device, service = 1, 2
+	rights := map[string]int{"iothubowner": device | service, "service": service, "device": device, "registryRead": 0, "registryReadWrite": 0}
+	senders := map[string]int{
+		telemetryAddress("dev1"):                  device,
+		"/devices/dev1/modules/m/messages/events": device,
+		"/messages/devicebound":                   service,
+		"$management":                             service,
+		"fieldpost/$management":                   service,
 	}
-	for _, address := range []string{feedbackAddress, "messages/events", "fieldpost/ConsumerGroups/$Default/Partitions/0"} {
-		_, err := p.session.NewReceiver(r.ctx, address, nil)
-		r.wantCondition(err, "amqp:unauthorized-access")
+	receivers := map[string]int{
+		deviceboundAddress("dev1"):                       device,
+		"/devices/dev1/modules/m/messages/devicebound":   device,
+		feedbackAddress:                                  service,
+		"messages/events":                                service,
+		"/messages/events/$management":                   service,
+		"fieldpost/ConsumerGroups/$Default/Partitions/0": service,
+		"fieldpost/$management":                          service,
 	}
-	p.sender(telemetryAddress("dev1"))
+	for policy, has := range rights {
+		c, err := r.open(nil)
+		r.must(err)
+		p := r.peer(c)
+		p.cbs().put("localhost", token("localhost", r.policyKey(policy), policy, farFuture()))
+		check := func(address string, needs int, err error) {
+			want := ""
+			switch {
+			case has&needs == 0:
+				want = "amqp:unauthorized-access"
+			case strings.Contains(address, "messages/events") && needs == service:
+				want = "amqp:link:redirect"
+			}
+			if got := condition(err); got != want {
+				t.Errorf("%s on %s: %v, want condition %q", policy, address, err, want)
+			}
+		}
+		for address, needs := range senders {
+			_, err := p.session.NewSender(r.ctx, address, nil)
+			check(address, needs, err)
+		}
+		for address, needs := range receivers {
+			_, err := p.session.NewReceiver(r.ctx, address, nil)
+			check(address, needs, err)
+		}
+	}
 }
 
 // The connection of a device that came by PLAIN has nothing left without it.
@@ -74,27 +108,6 @@ func TestRevokedDeviceLosesAConnectionBoundByPlain(t *testing.T) {
 			r.wantCondition(c.Err(), want)
 		case <-r.ctx.Done():
 			t.Fatal("the connection is still open")
-		}
-	}
-}
-
-// The policies of the registry are for the cloud's REST interface: their tokens
-// are good and open no link.
-func TestRegistryPoliciesOpenNoLinks(t *testing.T) {
-	r := newRig(t, hub.Options{})
-	r.device("dev1")
-	for _, policy := range []string{"registryRead", "registryReadWrite"} {
-		c, err := r.open(nil)
-		r.must(err)
-		p := r.peer(c)
-		p.cbs().put("localhost", token("localhost", r.policyKey(policy), policy, farFuture()))
-		for _, address := range []string{telemetryAddress("dev1"), "/messages/devicebound", "$management", "fieldpost/$management"} {
-			_, err := p.session.NewSender(r.ctx, address, nil)
-			r.wantCondition(err, "amqp:unauthorized-access")
-		}
-		for _, address := range []string{deviceboundAddress("dev1"), feedbackAddress, "messages/events", "fieldpost/ConsumerGroups/$Default/Partitions/0"} {
-			_, err := p.session.NewReceiver(r.ctx, address, nil)
-			r.wantCondition(err, "amqp:unauthorized-access")
 		}
 	}
 }

@@ -97,7 +97,9 @@ func sha1Thumbprint(id *identity) string {
 func TestThumbprintDevice(t *testing.T) {
 	r := newRig(t, hub.Options{})
 	// The common name is nobody's business with a thumbprint.
-	old, young, other := r.issue("anything", nil, nil), r.issue("dev1", nil, nil), r.issue("dev1", nil, nil)
+	// So are its dates.
+	past := func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }
+	old, young, other := r.issue("anything", nil, past), r.issue("dev1", nil, nil), r.issue("dev1", nil, nil)
 	r.register(hub.Registration{DeviceID: "dev1", PrimaryThumbprint: sha1Thumbprint(old), SecondaryThumbprint: hub.Thumbprint(young.cert)})
 	for name, id := range map[string]*identity{"primary, SHA-1": old, "secondary, SHA-256": young} {
 		for way, sasl := range map[string]amqp.SASLType{"no SASL": nil, "EXTERNAL": amqp.SASLTypeExternal(""), "ANONYMOUS": amqp.SASLTypeAnonymous()} {
