@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -79,7 +80,7 @@ func (p *peer) device(l *amqpserver.Link, a address, text string, open func(*amq
 	}
 	d := p.hub.registry.lookup(name)
 	if d == nil {
-		return faultDeviceNotFound(name)
+		return faultDeviceNotFound(cmp.Or(name, a.deviceID))
 	}
 	d.entering.Lock()
 	defer d.entering.Unlock()

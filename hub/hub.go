@@ -49,7 +49,8 @@ func New(opts Options) (*Hub, error) {
 			Certificates: []tls.Certificate{cert},
 			KeyLogWriter: opts.KeyLog,
 			// Whose certificate it is and who stands behind it, the registry knows.
-			ClientAuth: tls.RequestClientCert,
+			ClientAuth:            tls.RequestClientCert,
+			VerifyPeerCertificate: boundChain,
 		},
 		door:     d,
 		events:   newEventLog(opts.Partitions, opts.LogBytes),

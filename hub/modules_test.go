@@ -105,8 +105,18 @@ func TestKeyOfADeviceOpensNoModule(t *testing.T) {
 	p := r.peer(c)
 	p.cbs().put("localhost/devices/dev1", token("localhost/devices/dev1", r.policyKey("device"), "device", farFuture()))
 	p.sender("/devices/dev1/modules/a/messages/events")
+}
+
+// No device can be called what the registry calls a module.
+func TestModuleIsNotADevice(t *testing.T) {
+	r := withModules(t)
+	c, err := r.open(nil)
+	r.must(err)
+	p := r.peer(c)
+	p.cbs().put("localhost", token("localhost", r.policyKey("device"), "device", farFuture()))
 	_, err = p.session.NewSender(r.ctx, "/devices/dev1%2Fa/messages/events", nil)
-	r.wantCondition(err, "amqp:unauthorized-access")
+	r.wantCondition(err, "amqp:not-found")
+	p.sender("/devices/dev1/modules/a/messages/events")
 }
 
 // A message to a module waits in a queue of its own.

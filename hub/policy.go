@@ -38,6 +38,21 @@ func policyRights() map[string]right {
 	}
 }
 
+// PolicyConnectionString returns the connection string of a shared access policy,
+// primary key included.
+func (h *Hub) PolicyConnectionString(name string) (string, error) {
+	key, err := h.PolicyKey(name)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("HostName=%s;SharedAccessKeyName=%s;SharedAccessKey=%s", h.HostName(), name, key.Base64()), nil
+}
+
+// Policies returns the names of the shared access policies.
+func (h *Hub) Policies() []string {
+	return []string{policyOwner, policyService, policyDevice, policyRegistryRead, policyRegistryReadWrite}
+}
+
 // PolicyKey returns the primary key of a shared access policy: iothubowner,
 // service, device, registryRead or registryReadWrite.
 func (h *Hub) PolicyKey(name string) (Key, error) {

@@ -3,7 +3,25 @@ package hub
 import (
 	"crypto/x509"
 	"errors"
+	"fmt"
 )
+
+// maxChain bounds what a peer may send of certificates, in bytes: they stay in
+// memory as long as its connection.
+const maxChain = 32 << 10
+
+// boundChain refuses a chain that is too long. It judges nothing else: which
+// device a certificate is for is not known yet.
+func boundChain(raw [][]byte, _ [][]*x509.Certificate) error {
+	size := 0
+	for _, der := range raw {
+		size += len(der)
+	}
+	if size > maxChain {
+		return fmt.Errorf("client certificates of %d bytes, at most %d are taken", size, maxChain)
+	}
+	return nil
+}
 
 // certificates returns the chain the peer proved in the TLS handshake, its own
 // certificate first.

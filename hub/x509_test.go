@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/hex"
 	"encoding/pem"
 	"math/big"
@@ -201,6 +202,23 @@ func TestExternalNeedsACertificate(t *testing.T) {
 	r := newRig(t, hub.Options{})
 	if _, err := r.open(amqp.SASLTypeExternal("")); err == nil {
 		t.Error("EXTERNAL without a certificate is let in")
+	}
+}
+
+// Certificates stay in memory as long as the connection: they are bounded.
+func TestCertificatesOfAPeerAreBounded(t *testing.T) {
+	r := newRig(t, hub.Options{})
+	of := func(size int) *identity {
+		return r.issue("dev1", nil, func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3}, Value: make([]byte, size)}}
+		})
+	}
+	large, larger := of(31<<10), of(33<<10)
+	r.register(hub.Registration{DeviceID: "dev1", PrimaryThumbprint: hub.Thumbprint(large.cert), SecondaryThumbprint: hub.Thumbprint(larger.cert)})
+	r.asCertified(large, nil).sender(telemetryAddress("dev1"))
+	// In TLS 1.3 the client learns of it after its own part of the handshake.
+	if _, err := r.openOn(r.tlsAs(larger), nil); err == nil {
+		t.Error("33 KiB of certificates are taken")
 	}
 }
 

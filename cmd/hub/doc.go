@@ -10,9 +10,9 @@
 //
 // serve --json prints one line that says all a client needs: {listen, ca,
 // devices:{ID:CONNSTR}, service:CONNSTR, modules:{DEVICE/MODULE:CONNSTR},
-// websocket:URL}, where ca is the certificate itself, in PEM; the last two are
-// absent when there are none. Kept in a file it is what --hub of the other tools
-// takes. They work on a real IoT Hub too: --connection-file names a file with the
+// policies:{NAME:CONNSTR}, websocket:URL}, where ca is the certificate itself, in
+// PEM; modules and websocket are absent when there are none. Kept in a file it is
+// what --hub of the other tools takes. They work on a real IoT Hub too: --connection-file names a file with the
 // connection string of a policy that may connect as a service.
 //
 // Exit codes: 0 fine, 1 failure, 2 usage, 3 configuration.

@@ -50,7 +50,7 @@ memory only. What it prints first holds keys: they are good for this hub alone.`
 			flags.StringVar(&s.caOut, "ca-out", "", "write the certificate authority to this `FILE`, PEM")
 			flags.DurationVar(&s.feedbackEvery, "feedback-every", 15*time.Second, "longest time feedback waits for more to share its message")
 			flags.StringVar(&s.keyLog, "keylog", "", "`FILE` that gets the TLS secrets of every connection, for tshark")
-			flags.BoolVar(&s.json, "json", false, "print one JSON object: listen, ca, devices, service, modules, websocket")
+			flags.BoolVar(&s.json, "json", false, "print one JSON object: listen, ca, devices, service, modules, policies, websocket")
 			flags.BoolVar(&s.verbose, "verbose", false, "log every message")
 			return func(ctx context.Context, std streams, args []string) error {
 				if err := noArguments(args); err != nil {
@@ -177,7 +177,14 @@ func (s *serving) announce(out io.Writer, h *hub.Hub) error {
 	}
 	file := hubFile{
 		Listen: h.Addr(), CA: string(h.CAPEM()), Service: h.ServiceConnectionString(), WebSocket: h.WebSocketURL(),
-		Devices: make(map[string]string), Modules: make(map[string]string),
+		Devices: make(map[string]string), Modules: make(map[string]string), Policies: make(map[string]string),
+	}
+	for _, name := range h.Policies() {
+		text, err := h.PolicyConnectionString(name)
+		if err != nil {
+			return err
+		}
+		file.Policies[name] = text
 	}
 	for _, d := range identities(h) {
 		text, err := h.DeviceConnectionString(d.Name())

@@ -35,6 +35,7 @@ type hubFile struct {
 	Service string            `json:"service"`
 	// By DEVICE/MODULE.
 	Modules   map[string]string `json:"modules,omitempty"`
+	Policies  map[string]string `json:"policies,omitempty"`  // by name
 	WebSocket string            `json:"websocket,omitempty"` // URL
 }
 
