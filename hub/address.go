@@ -10,6 +10,8 @@ const (
 	addressCBS                    // $cbs
 	addressTelemetry              // /devices/{id}/messages/events; here and below also /devices/{id}/modules/{module}/...
 	addressDeviceQ                // /devices/{id}/messages/devicebound
+	addressTwin                   // /devices/{id}/twin
+	addressMethods                // /devices/{id}/methods/devicebound
 	addressServiceQ               // /messages/devicebound
 	addressFeedback               // /messages/serviceBound/feedback
 	addressEvents                 // /messages/events..., redirected
@@ -66,6 +68,10 @@ func parseAddress(text string) address {
 		a.kind, a.deviceID = addressTelemetry, res[1]
 	case n == 4 && is("devices", "*", "messages", "devicebound"):
 		a.kind, a.deviceID = addressDeviceQ, res[1]
+	case n == 3 && is("devices", "*", "twin"):
+		a.kind, a.deviceID = addressTwin, res[1]
+	case n == 4 && is("devices", "*", "methods", "devicebound"):
+		a.kind, a.deviceID = addressMethods, res[1]
 	case n == 2 && is("messages", "devicebound"):
 		a.kind = addressServiceQ
 	case n == 3 && is("messages", "servicebound", "feedback"):

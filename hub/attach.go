@@ -50,6 +50,10 @@ func (p *peer) route(l *amqpserver.Link, a address, text string) *wire.Error {
 		return p.device(l, a, text, p.openTelemetry)
 	case direction{addressDeviceQ, false}:
 		return p.device(l, a, text, func(l *amqpserver.Link, d *device, _ *claim) { d.queue.receive(l) })
+	case direction{addressTwin, true}, direction{addressTwin, false}:
+		return p.channel(l, a, text, func(d *device, id string) { d.twin.open(l, id) })
+	case direction{addressMethods, true}, direction{addressMethods, false}:
+		return p.channel(l, a, text, func(d *device, id string) { d.methods.open(l, id) })
 	case direction{addressServiceQ, true}:
 		return p.service(l, a, text, func() *wire.Error { p.hub.openServiceSender(l); return nil })
 	case direction{addressFeedback, false}:
@@ -99,6 +103,15 @@ func (p *peer) device(l *amqpserver.Link, a address, text string, open func(*amq
 		older.evict(d)
 	}
 	return nil
+}
+
+// channel opens one of the two links of a device's twin or methods.
+func (p *peer) channel(l *amqpserver.Link, a address, text string, open func(*device, string)) *wire.Error {
+	id, err := channelID(l, text)
+	if err != nil {
+		return err
+	}
+	return p.device(l, a, text, func(_ *amqpserver.Link, d *device, _ *claim) { open(d, id) })
 }
 
 // service opens a link of a service.

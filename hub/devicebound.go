@@ -157,10 +157,8 @@ func (q *queue) settle(token lockToken, o wire.Outcome) wire.Outcome {
 			m.locked, m.until = false, now.Add(q.hub.opts.RedeliverAfter)
 		}
 	default:
-		return wire.Rejected{Error: &wire.Error{
-			Condition:   wire.CondNotAllowed,
-			Description: "only accepted, rejected and released settle a cloud-to-device message",
-		}}
+		return wire.Rejected{Error: fault(wire.CondNotAllowed, codeInvalid,
+			"Only accepted, rejected and released settle a cloud-to-device message.")}
 	}
 	q.hub.log.Debug("cloud-to-device settled", "device", q.device.id, "message", short(m.id), "sequence", m.sequence, "releases", m.releases)
 	q.deliver()

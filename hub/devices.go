@@ -79,6 +79,7 @@ func (h *Hub) RemoveDevice(id string) error {
 	}
 	for _, d := range gone {
 		d.queue.close()
+		d.methods.close()
 		if d.module == "" {
 			h.feedback.forget(d.id)
 		}

@@ -27,6 +27,15 @@ const (
 	codeLockLost           = 412002
 	codeConnectionReplaced = 400027
 	codeInvalid            = 400000
+	codeArgument           = 400004
+	codeTwinSize           = 403100
+	codeDeviceOffline      = 404103
+	codeConnectionClosed   = 404104
+	codePrecondition       = 412001
+	codeTooLarge           = 413001
+	codeThrottled          = 429001
+	codeBadReply           = 502000 // ours: the cloud's list has none
+	codeNoReply            = 504101
 )
 
 // faultText is the JSON in the description of an error.
@@ -39,21 +48,26 @@ type faultText struct {
 
 // fault makes an error whose description is the JSON clients expect.
 func fault(condition wire.Symbol, code int, format string, args ...any) *wire.Error {
-	id, now := newTrackingID(), time.Now().UTC()
+	id := newTrackingID()
+	return &wire.Error{
+		Condition:   condition,
+		Description: describe(id, code, fmt.Sprintf(format, args...)),
+		Info:        wire.Map{infoTrackingID: id},
+	}
+}
+
+func describe(id string, code int, message string) string {
+	now := time.Now().UTC()
 	description, err := json.Marshal(faultText{
 		ErrorCode:    code,
 		TrackingID:   id + "-G:0-TimeStamp:" + now.Format("01/02/2006 15:04:05"),
-		Message:      fmt.Sprintf(format, args...),
+		Message:      message,
 		TimestampUTC: now.Format(timeFormat),
 	})
 	if err != nil {
-		description = []byte(err.Error())
+		return message
 	}
-	return &wire.Error{
-		Condition:   condition,
-		Description: string(description),
-		Info:        wire.Map{infoTrackingID: id},
-	}
+	return string(description)
 }
 
 // timeFormat is the cloud's: seven digits of a second.
@@ -105,6 +119,10 @@ func faultLockLost() *wire.Error {
 func faultQueueDepth(id string) *wire.Error {
 	return fault(wire.CondResourceLimitExceeded, codeQueueDepth,
 		"The queue of device %.128s has reached the queue limit of %d.", id, maxQueued)
+}
+
+func faultDecode(err error) *wire.Error {
+	return fault(wire.CondDecodeError, codeInvalid, "The message cannot be read: %v.", err)
 }
 
 func faultInvalid(format string, args ...any) *wire.Error {

@@ -91,6 +91,7 @@ func (h *Hub) close() {
 	h.feedback.close()
 	for _, d := range h.registry.all() {
 		d.queue.close()
+		d.methods.close()
 	}
 }
 

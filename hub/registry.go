@@ -19,6 +19,8 @@ type device struct {
 	parent     *device
 	generation string
 	queue      *queue
+	twin       *twin
+	methods    *methods
 	removed    atomic.Bool // for good; a device of the same id is another one
 
 	// entering is held while a connection takes the device, opens its link and
@@ -101,6 +103,11 @@ func newRegistry(h *Hub, kept *state) (*registry, error) {
 	return r, r.save()
 }
 
+// equip gives an identity what the hub keeps for it.
+func (d *device) equip(h *Hub) {
+	d.queue, d.twin, d.methods = newQueue(h, d), newTwin(d), newMethods(h, d)
+}
+
 // restore puts back one kept identity.
 func (r *registry) restore(k keptDevice) error {
 	d, err := k.device()
@@ -112,7 +119,7 @@ func (r *registry) restore(k keptDevice) error {
 			return fmt.Errorf("module %q: %w", d.name(), ErrDeviceNotFound)
 		}
 	}
-	d.queue = newQueue(r.hub, d)
+	d.equip(r.hub)
 	r.devices[d.name()] = d
 	if n, err := strconv.ParseInt(d.generation, 10, 64); err == nil {
 		r.lastGeneration = max(r.lastGeneration, n)
@@ -140,7 +147,7 @@ func (r *registry) add(id, module string, c credentials) (Device, error) {
 	}
 	r.lastGeneration = max(r.lastGeneration+1, ticks(time.Now()))
 	d.generation = strconv.FormatInt(r.lastGeneration, 10)
-	d.queue = newQueue(r.hub, d)
+	d.equip(r.hub)
 	r.devices[name] = d
 	if err := r.save(); err != nil {
 		delete(r.devices, name)

@@ -51,7 +51,7 @@ func (r *responder) serve(l *amqpserver.Link, handle func(*wire.Message) (status
 		}
 		request, err := wire.ParseMessage(d.Payload)
 		if err != nil {
-			d.Settle(wire.Rejected{Error: &wire.Error{Condition: wire.CondDecodeError, Description: err.Error()}})
+			d.Settle(wire.Rejected{Error: faultDecode(err)})
 			return
 		}
 		// Microsoft's C client takes a reply that overtakes the settlement of its
@@ -108,8 +108,7 @@ func (r *responder) flush() {
 			return false
 		}
 		r.sent++
-		tag := []byte{byte(r.sent), byte(r.sent >> 8), byte(r.sent >> 16), byte(r.sent >> 24)}
-		return l.Send(rep.payload, amqpserver.SendOptions{Tag: tag}) == nil
+		return l.Send(rep.payload, amqpserver.SendOptions{Tag: countedTag(r.sent)}) == nil
 	})
 }
 
@@ -126,3 +125,6 @@ func (r *responder) receiver(to string) *amqpserver.Link {
 	}
 	return r.receivers[len(r.receivers)-1]
 }
+
+// countedTag is the delivery tag of the n-th message.
+func countedTag(n uint32) []byte { return []byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24)} }

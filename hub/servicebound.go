@@ -31,7 +31,7 @@ func (h *Hub) enqueue(d *amqpserver.Delivery) *wire.Error {
 	// The message outlives the transfer it came in.
 	m, err := wire.ParseMessage(append([]byte(nil), d.Payload...))
 	if err != nil {
-		return &wire.Error{Condition: wire.CondDecodeError, Description: err.Error()}
+		return faultDecode(err)
 	}
 	to := ""
 	if m.Properties != nil {

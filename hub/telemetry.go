@@ -42,7 +42,7 @@ func (t *telemetryLink) receive(d *amqpserver.Delivery) {
 	}
 	messages, err := splitTransfer(d.Format, d.Payload)
 	if err != nil {
-		d.Settle(wire.Rejected{Error: &wire.Error{Condition: wire.CondDecodeError, Description: err.Error()}})
+		d.Settle(wire.Rejected{Error: faultDecode(err)})
 		return
 	}
 	for _, m := range messages {
@@ -52,7 +52,7 @@ func (t *telemetryLink) receive(d *amqpserver.Delivery) {
 	decided := t.decide(part, messages)
 	if logs(decided) {
 		if err := part.append(t.device.id, messages); err != nil {
-			d.Settle(wire.Rejected{Error: &wire.Error{Condition: wire.CondDecodeError, Description: err.Error()}})
+			d.Settle(wire.Rejected{Error: faultDecode(err)})
 			return
 		}
 	}
