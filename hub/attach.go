@@ -58,6 +58,11 @@ func (p *peer) route(l *amqpserver.Link, a address, text string) *wire.Error {
 		return p.service(l, a, text, func() *wire.Error { p.hub.openServiceSender(l); return nil })
 	case direction{addressFeedback, false}:
 		return p.service(l, a, text, func() *wire.Error { p.hub.feedback.receive(l); return nil })
+	case direction{addressFeedback, true}:
+		if !p.hub.opts.DeviceFeedbackLink {
+			return faultAddress(text)
+		}
+		return p.deviceFeedback(l, text)
 	case direction{addressEvents, false}:
 		return p.service(l, a, text, func() *wire.Error { return p.hub.redirect(a) })
 	case direction{addressPartition, false}:

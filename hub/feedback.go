@@ -31,6 +31,7 @@ type feedbackQueue struct {
 	receivers []*amqpserver.Link
 	timer     *time.Timer
 	closed    bool
+	told      *told // nil unless devices send records too
 }
 
 // feedbackMessage is up to 64 records in one AMQP message.
@@ -45,21 +46,27 @@ type feedbackMessage struct {
 }
 
 func newFeedbackQueue(opts Options) *feedbackQueue {
-	return &feedbackQueue{
+	f := &feedbackQueue{
 		every: opts.FeedbackEvery, ttl: opts.DefaultTTL, lockFor: opts.LockFor, redeliver: opts.RedeliverAfter,
 		hubName: newHostNames(opts.HostName, 0).hub(),
 	}
+	if opts.DeviceFeedbackLink {
+		f.told = newTold()
+	}
+	return f
 }
 
 // add takes the record of one ended message.
 func (f *feedbackQueue) add(r record) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed {
+	if f.closed || f.told != nil && !f.told.first(r.DeviceID, r.OriginalMessageID) {
 		return
 	}
 	r.at = time.Now()
-	r.EnqueuedTimeUTC = r.at.UTC().Format(timeFormat)
+	if r.EnqueuedTimeUTC == "" {
+		r.EnqueuedTimeUTC = r.at.UTC().Format(timeFormat)
+	}
 	if len(f.waiting) >= maxFeedback {
 		f.waiting = f.waiting[1:]
 	}
@@ -72,6 +79,9 @@ func (f *feedbackQueue) forget(deviceID string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.waiting = slices.DeleteFunc(f.waiting, func(r record) bool { return r.DeviceID == deviceID })
+	if f.told != nil {
+		f.told.forget(deviceID)
+	}
 }
 
 // receive adds a receiver.

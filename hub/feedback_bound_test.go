@@ -18,3 +18,24 @@ func TestFeedbackIsBounded(t *testing.T) {
 		t.Errorf("the oldest record is %s, want 3", oldest)
 	}
 }
+
+func TestToldIsBounded(t *testing.T) {
+	told := newTold()
+	for i := range maxFeedback + 1 {
+		if !told.first("dev1", strconv.Itoa(i)) {
+			t.Fatalf("message %d was told before", i)
+		}
+	}
+	if len(told.seen) != maxFeedback || len(told.order) != maxFeedback {
+		t.Errorf("%d and %d messages remembered, at most %d may", len(told.seen), len(told.order), maxFeedback)
+	}
+	if told.first("dev1", strconv.Itoa(maxFeedback)) {
+		t.Error("the newest message is forgotten")
+	}
+	if !told.first("dev1", "0") {
+		t.Error("the oldest message is still remembered")
+	}
+	if !told.first("dev1", "") || !told.first("dev1", "") {
+		t.Error("messages without an identifier are taken for one")
+	}
+}

@@ -57,6 +57,13 @@ type Options struct {
 	// share its message. Default 15 s.
 	FeedbackEvery time.Duration
 
+	// DeviceFeedbackLink lets a device send feedback records on a link of its own
+	// to /messages/serviceBound/feedback, as one table of the cloud's
+	// documentation has it and no real hub is known to allow. Of two records
+	// about one message of one device, the hub's own and the device's, the first
+	// is kept. Default false: the link is refused.
+	DeviceFeedbackLink bool
+
 	// ClockSkew is how long past its expiry a token is still good; negative means
 	// not at all. Default 5 min.
 	ClockSkew time.Duration

@@ -13,6 +13,14 @@ const (
 	statusPurged        status = "Purged"
 )
 
+func (s status) known() bool {
+	switch s {
+	case statusSuccess, statusExpired, statusDeliveryCount, statusRejected, statusPurged:
+		return true
+	}
+	return false
+}
+
 func (s status) description() string {
 	switch s {
 	case statusExpired:
