@@ -43,8 +43,9 @@ var own = []rule{
 	{"internal/amqpserver/wire", nil, "the server's codec shares nothing with anyone"},
 	{"internal/amqpserver", []string{"internal/amqpserver/wire"}, "the engine knows AMQP, not IoT Hub"},
 	{"hub", []string{"internal/amqpserver", "internal/amqpserver/wire", "internal/wsserver"}, "hub and agent must not merely agree with each other"},
+	{"hub/rest", []string{"hub"}, "the HTTPS door of a hub, for programs that want one"},
 	{"internal/service", []string{"uplink/auth"}, "the service side is a client of the hub, like the agent"},
-	{"cmd/hub", []string{"hub", "internal/service", "uplink/auth"}, "desk tools: a hub to start and a client to talk to one"},
+	{"cmd/hub", []string{"hub", "hub/rest", "internal/service", "uplink/auth"}, "desk tools: a hub to start and a client to talk to one"},
 	{"cmd/agent", []string{"internal/agent", "internal/config", "internal/diag", "internal/clock", "internal/service",
 		"board", "board/", "c2d", "hub", "sensors", "store", "uplink"}, "the program"},
 }

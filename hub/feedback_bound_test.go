@@ -35,7 +35,9 @@ func TestToldIsBounded(t *testing.T) {
 	if !told.first("dev1", "0") {
 		t.Error("the oldest message is still remembered")
 	}
-	if !told.first("dev1", "") || !told.first("dev1", "") {
-		t.Error("messages without an identifier are taken for one")
+	for range 2 {
+		if !told.first("dev1", "") {
+			t.Error("messages without an identifier are taken for one")
+		}
 	}
 }

@@ -106,6 +106,10 @@ func (h *Hub) HostName() string { return h.names.public() }
 // the trust store of clients.
 func (h *Hub) CAPEM() []byte { return append([]byte(nil), h.caPEM...) }
 
+// TLSConfig returns how the hub proves itself, for another listener of the same
+// name.
+func (h *Hub) TLSConfig() *tls.Config { return h.tls.Clone() }
+
 // ServiceConnectionString returns the connection string of the policy service,
 // key included.
 func (h *Hub) ServiceConnectionString() string {
