@@ -46,26 +46,10 @@ type Client struct {
 // Dial connects to the hub and presents the policy's token. Errors: ErrConfig,
 // *auth.RefusedError, and those of the network and of TLS.
 func Dial(ctx context.Context, opts Options) (*Client, error) {
-	cs, err := auth.ParseConnectionString(opts.ConnectionString)
+	cs, err := opts.prepare()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+		return nil, err
 	}
-	if cs.SharedAccessKeyName == "" {
-		return nil, fmt.Errorf("%w: the connection string has no SharedAccessKeyName: it is a device's, not a service's", ErrConfig)
-	}
-	if cs.SharedAccessKey.IsZero() {
-		return nil, fmt.Errorf("%w: the connection string has no SharedAccessKey", ErrConfig)
-	}
-	if opts.ConsumerGroup == "" {
-		opts.ConsumerGroup = "$Default"
-	}
-	if opts.Timeout <= 0 {
-		opts.Timeout = 30 * time.Second
-	}
-	if opts.TokenLife <= 0 {
-		opts.TokenLife = time.Hour
-	}
-	opts.TokenLife = max(opts.TokenLife, minTokenLife)
 	addr := opts.Addr
 	if addr == "" {
 		addr = withPort(cs.HostName, amqpsPort)
@@ -75,6 +59,32 @@ func Dial(ctx context.Context, opts Options) (*Client, error) {
 		return nil, err
 	}
 	return &Client{opts: opts, cs: cs, hub: hub}, nil
+}
+
+// prepare fills in the defaults and reads the connection string. The error is an
+// ErrConfig.
+func (o *Options) prepare() (auth.ConnectionString, error) {
+	cs, err := auth.ParseConnectionString(o.ConnectionString)
+	if err != nil {
+		return cs, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if cs.SharedAccessKeyName == "" {
+		return cs, fmt.Errorf("%w: the connection string has no SharedAccessKeyName: it is a device's, not a service's", ErrConfig)
+	}
+	if cs.SharedAccessKey.IsZero() {
+		return cs, fmt.Errorf("%w: the connection string has no SharedAccessKey", ErrConfig)
+	}
+	if o.ConsumerGroup == "" {
+		o.ConsumerGroup = "$Default"
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.TokenLife <= 0 {
+		o.TokenLife = time.Hour
+	}
+	o.TokenLife = max(o.TokenLife, minTokenLife)
+	return cs, nil
 }
 
 // Close ends the connection and everything that was opened on it. Event readers

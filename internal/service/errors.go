@@ -20,7 +20,7 @@ var ErrNotQueued = errors.New("the hub handed the message back: it is not queued
 // HubError is a refusal in the hub's own words.
 type HubError struct {
 	Op         string // what was asked, with the thing it was asked on
-	Condition  string // AMQP error condition, e.g. "amqp:not-found"
+	Condition  string // AMQP error condition, e.g. "amqp:not-found"; over HTTPS the status line
 	Code       int    // the hub's number, e.g. 404001; 0 when it gave none
 	Text       string // the hub's sentence; may be empty
 	TrackingID string // for a support case; may be empty
@@ -38,7 +38,10 @@ func (e *HubError) Error() string {
 	return s
 }
 
-// Hint says what to do about it, for the conditions a sender of commands meets;
+// unauthorized is the next move after a refused key or token.
+const unauthorized = "the policy needs the right ServiceConnect, its key must be current and this machine's clock right"
+
+// Hint says what to do about it, for the conditions a service meets;
 // empty for the others.
 func (e *HubError) Hint() string {
 	switch {
@@ -46,10 +49,20 @@ func (e *HubError) Hint() string {
 		return "the hub's daily message quota is used up; it starts anew at 00:00 UTC"
 	case e.Code == 403004, e.Condition == string(amqp.ErrCondResourceLimitExceeded):
 		return "the device's queue is full (a hub keeps 50 messages per device): it must connect and settle some, or they must expire"
+	case e.Code == 404103:
+		return "the device is not connected, or does not listen for methods: --connect-timeout waits for it"
+	case e.Code == 404104:
+		return "the device's connection ended before it replied: it may have done it"
+	case e.Code == 504101:
+		return "the device did not reply in time: it may have done it"
+	case e.Code/1000 == 412:
+		return "the twin was changed by somebody else: read it again"
+	case e.Code/1000 == 401:
+		return unauthorized
 	case e.Code == 404001, e.Condition == string(amqp.ErrCondNotFound):
 		return "the hub's registry has no such device, or it is disabled: mind upper and lower case"
 	case e.Condition == string(amqp.ErrCondUnauthorizedAccess):
-		return "the policy needs the right ServiceConnect, its key must be current and this machine's clock right"
+		return unauthorized
 	case e.Condition == string(amqp.ErrCondMessageSizeExceeded):
 		return "a hub takes at most 64 KB to a device"
 	case strings.Contains(e.Condition, "throttled"), strings.Contains(e.Condition, "server-busy"):
@@ -66,24 +79,33 @@ func hubError(op string, e *amqp.Error) *HubError {
 		return &HubError{Op: op, Condition: "rejected", Text: "without a reason"}
 	}
 	h := &HubError{Op: op, Condition: string(e.Condition), Text: e.Description}
+	h.read(e.Description)
+	if h.TrackingID == "" {
+		h.TrackingID, _ = e.Info["com.microsoft:tracking-id"].(string)
+	}
+	return h
+}
+
+// read takes over what a description of a hub says, if it is one: JSON with a
+// number in it.
+func (e *HubError) read(description string) bool {
 	var said struct {
 		ErrorCode  json.Number `json:"errorCode"`
 		TrackingID string      `json:"trackingId"`
 		Message    string      `json:"message"`
 	}
-	if err := json.Unmarshal([]byte(e.Description), &said); err == nil {
-		if code, err := strconv.Atoi(said.ErrorCode.String()); err == nil {
-			h.Code = code
-		}
-		h.TrackingID = said.TrackingID
-		if said.Message != "" {
-			h.Text = said.Message
-		}
+	if err := json.Unmarshal([]byte(description), &said); err != nil {
+		return false
 	}
-	if h.TrackingID == "" {
-		h.TrackingID, _ = e.Info["com.microsoft:tracking-id"].(string)
+	code, err := strconv.Atoi(said.ErrorCode.String())
+	if err == nil {
+		e.Code = code
 	}
-	return h
+	e.TrackingID = said.TrackingID
+	if said.Message != "" {
+		e.Text = said.Message
+	}
+	return err == nil
 }
 
 // opError gives err the name of the operation; what the peer said becomes a *HubError.

@@ -24,7 +24,7 @@ func TestRealHub(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var file struct{ Service, CA string }
+	var file struct{ Service, CA, REST string }
 	if err := json.Unmarshal(text, &file); err != nil {
 		t.Fatal(err)
 	}
@@ -56,5 +56,14 @@ func TestRealHub(t *testing.T) {
 	var said *service.HubError
 	if err := c.Send(ctx, service.C2D{DeviceID: "nobody-" + rand.Text()}); !errors.As(err, &said) || said.Hint() == "" {
 		t.Errorf("send to an unknown device: %v", err)
+	}
+	opts.Addr = file.REST
+	r, err := service.NewREST(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := r.Twin(ctx, "nobody-"+rand.Text()); !errors.As(err, &said) || said.Hint() == "" {
+		t.Errorf("twin of an unknown device: %v", err)
 	}
 }
