@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"os"
 	"time"
 
@@ -89,4 +90,51 @@ func (d *testDevice) settle(ctx context.Context, accept bool) {
 			return
 		}
 	}
+}
+
+// channel attaches the two links of a twin or of methods.
+func (d *testDevice) channel(ctx context.Context, address string) (*amqp.Receiver, *amqp.Sender, error) {
+	properties := map[string]any{"com.microsoft:api-version": "2021-04-12", "com.microsoft:channel-correlation-id": "channel:1"}
+	in, err := d.session.NewReceiver(ctx, address, &amqp.ReceiverOptions{Properties: properties})
+	if err != nil {
+		return nil, nil, err
+	}
+	out, err := d.session.NewSender(ctx, address, &amqp.SenderOptions{Properties: properties})
+	return in, out, err
+}
+
+// replyToMethods says on ready that it listens, and replies until ctx ends.
+func (d *testDevice) replyToMethods(ctx context.Context, status int32, ready chan<- error) {
+	in, out, err := d.channel(ctx, "/devices/"+d.id+"/methods/devicebound")
+	ready <- err
+	for err == nil {
+		var msg *amqp.Message
+		if msg, err = in.Receive(ctx, nil); err == nil {
+			err = out.Send(ctx, &amqp.Message{
+				Properties:            &amqp.MessageProperties{CorrelationID: msg.Properties.CorrelationID},
+				ApplicationProperties: map[string]any{"IoThub-status": status},
+				Data:                  msg.Data,
+			}, nil)
+		}
+	}
+}
+
+func (d *testDevice) report(ctx context.Context, patch string) error {
+	in, out, err := d.channel(ctx, "/devices/"+d.id+"/twin")
+	if err != nil {
+		return err
+	}
+	err = out.Send(ctx, &amqp.Message{
+		Properties:  &amqp.MessageProperties{CorrelationID: "1"},
+		Annotations: amqp.Annotations{"operation": "PATCH", "resource": "/properties/reported"},
+		Data:        [][]byte{[]byte(patch)},
+	}, nil)
+	if err != nil {
+		return err
+	}
+	reply, err := in.Receive(ctx, nil)
+	if err == nil && reply.Annotations["status"] != int32(204) {
+		err = fmt.Errorf("report refused with status %v: %s", reply.Annotations["status"], reply.GetData())
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,9 @@ func TestStories(t *testing.T) {
 			"device":      device,
 			"vacant":      vacant,
 			"certificate": certificate,
+			"methods":     methods,
+			"report":      reportTwin,
+			"unpack":      unpack,
 		},
 	})
 }
@@ -125,4 +129,47 @@ func device(ts *testscript.TestScript, _ bool, args []string) {
 		<-settled
 		d.conn.Close()
 	})
+}
+
+// methods HUBFILE DEVICE STATUS: from now on the device replies to every direct
+// method with this status and the payload it got.
+func methods(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	d, err := dialDevice(ctx, ts.MkAbs(args[0]), args[1])
+	if err != nil {
+		cancel()
+		ts.Check(err)
+	}
+	status, err := strconv.ParseInt(args[2], 10, 32)
+	ts.Check(err)
+	ready, replied := make(chan error), make(chan struct{})
+	go func() {
+		defer close(replied)
+		d.replyToMethods(ctx, int32(status), ready)
+	}()
+	ts.Defer(func() {
+		cancel()
+		<-replied
+		d.conn.Close()
+	})
+	ts.Check(<-ready)
+}
+
+// report HUBFILE DEVICE JSON: the device reports these properties.
+func reportTwin(ts *testscript.TestScript, _ bool, args []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), hangLimit)
+	defer cancel()
+	d, err := dialDevice(ctx, ts.MkAbs(args[0]), args[1])
+	ts.Check(err)
+	defer d.conn.Close()
+	ts.Check(d.report(ctx, args[2]))
+}
+
+// unpack HUBFILE: puts its parts into service.txt, ca.pem and $REST.
+func unpack(ts *testscript.TestScript, _ bool, args []string) {
+	var file hubFile
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &file))
+	ts.Check(os.WriteFile(ts.MkAbs("service.txt"), []byte(file.Service), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), []byte(file.CA), 0o600))
+	ts.Setenv("REST", file.REST)
 }

@@ -49,7 +49,8 @@ type command struct {
 }
 
 func commands() []command {
-	return []command{serveCommand(), devicesCommand(), sendCommand(), feedbackCommand(), eventsCommand(), versionCommand()}
+	return []command{serveCommand(), devicesCommand(), sendCommand(), feedbackCommand(), eventsCommand(),
+		methodCommand(), twinCommand(), purgeCommand(), versionCommand()}
 }
 
 func versionCommand() command {
@@ -101,7 +102,12 @@ func (c command) run(ctx context.Context, std streams, args []string) error {
 	} else if err != nil {
 		return &usageError{err}
 	}
-	return do(ctx, std, flags.Args())
+	err := do(ctx, std, flags.Args())
+	if errors.Is(err, flag.ErrHelp) { // asked for behind a verb
+		c.printHelp(std.out, flags)
+		return nil
+	}
+	return err
 }
 
 // usageError is a command line that cannot be meant.

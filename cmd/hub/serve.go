@@ -24,6 +24,8 @@ type serving struct {
 	cert, key, deviceCA                  string
 	devices, modules, x509               list
 	feedbackEvery                        time.Duration
+	rest                                 string
+	deviceFeedback                       bool
 	json, verbose, webSocket             bool
 }
 
@@ -49,6 +51,8 @@ memory only. What it prints first holds keys: they are good for this hub alone.`
 			flags.BoolVar(&s.webSocket, "websocket", true, "serve AMQP over WebSocket too")
 			flags.StringVar(&s.caOut, "ca-out", "", "write the certificate authority to this `FILE`, PEM")
 			flags.DurationVar(&s.feedbackEvery, "feedback-every", 15*time.Second, "longest time feedback waits for more to share its message")
+			flags.StringVar(&s.rest, "rest", "127.0.0.1:0", "`HOST:PORT` for twins, methods and purges over HTTPS; none for no such door")
+			flags.BoolVar(&s.deviceFeedback, "device-feedback-link", false, "let devices send feedback on a link of their own, which real hubs refuse")
 			flags.StringVar(&s.keyLog, "keylog", "", "`FILE` that gets the TLS secrets of every connection, for tshark")
 			flags.BoolVar(&s.json, "json", false, "print one JSON object: listen, ca, devices, service, modules, policies, websocket")
 			flags.BoolVar(&s.verbose, "verbose", false, "log every message")
@@ -75,8 +79,8 @@ func (s *serving) run(ctx context.Context, std streams) error {
 	}
 	opts := hub.Options{
 		Listen: s.listen, HostName: s.hostName, Dir: s.dir, FeedbackEvery: s.feedbackEvery,
-		NoWebSocket: !s.webSocket,
-		Log:         slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: s.level()})),
+		NoWebSocket: !s.webSocket, DeviceFeedbackLink: s.deviceFeedback,
+		Log: slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: s.level()})),
 	}
 	if s.keyLog != "" {
 		log, err := openKeyLog(s.keyLog)
@@ -93,10 +97,14 @@ func (s *serving) run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	var door restDoor
+	defer door.wait()
 	// The hub has opened its listener: it must run, if only to close it again.
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	if err := s.announce(std.out, h); err != nil {
+	if err := door.open(ctx, h, s.rest, opts.Log); err != nil {
+		stop(err)
+	} else if err := s.announce(std.out, h, door.addr); err != nil {
 		stop(err)
 	}
 	if err := h.Run(ctx); err != nil {
@@ -166,7 +174,7 @@ func (s *serving) register(h *hub.Hub) error {
 }
 
 // announce registers the devices and prints what clients need to know.
-func (s *serving) announce(out io.Writer, h *hub.Hub) error {
+func (s *serving) announce(out io.Writer, h *hub.Hub, restAddr string) error {
 	if err := s.register(h); err != nil {
 		return err
 	}
@@ -176,7 +184,7 @@ func (s *serving) announce(out io.Writer, h *hub.Hub) error {
 		}
 	}
 	file := hubFile{
-		Listen: h.Addr(), CA: string(h.CAPEM()), Service: h.ServiceConnectionString(), WebSocket: h.WebSocketURL(),
+		Listen: h.Addr(), REST: restAddr, CA: string(h.CAPEM()), Service: h.ServiceConnectionString(), WebSocket: h.WebSocketURL(),
 		Devices: make(map[string]string), Modules: make(map[string]string), Policies: make(map[string]string),
 	}
 	for _, name := range h.Policies() {
@@ -208,6 +216,9 @@ func (s *serving) print(out io.Writer, h *hub.Hub, file hubFile) error {
 	fmt.Fprintf(&b, "hub listening on %s (AMQP 1.0 over TLS)\n", file.Listen)
 	if file.WebSocket != "" {
 		fmt.Fprintf(&b, "and at %s\n", file.WebSocket)
+	}
+	if file.REST != "" {
+		fmt.Fprintf(&b, "twins, methods and purges on https://%s\n", file.REST)
 	}
 	fmt.Fprintln(&b)
 	fmt.Fprintln(&b, "certificate authority")

@@ -18,6 +18,8 @@ import (
 // target are the flags that say which hub to talk to.
 type target struct {
 	hub, connectionFile, ca, keyLog string
+
+	file hubFile // what --hub names, once options has read it
 }
 
 func (t *target) define(flags *flag.FlagSet) {
@@ -37,6 +39,7 @@ type hubFile struct {
 	Modules   map[string]string `json:"modules,omitempty"`
 	Policies  map[string]string `json:"policies,omitempty"`  // by name
 	WebSocket string            `json:"websocket,omitempty"` // URL
+	REST      string            `json:"rest,omitempty"`      // where HTTPS is answered
 }
 
 // dial connects as the flags say. The returned function closes everything.
@@ -87,8 +90,8 @@ func (t *target) fromHubFile() (service.Options, error) {
 	if err != nil {
 		return service.Options{}, configf("hub file: %w", err)
 	}
-	var file hubFile
-	if err := json.NewDecoder(strings.NewReader(string(text))).Decode(&file); err != nil {
+	file := &t.file
+	if err := json.NewDecoder(strings.NewReader(string(text))).Decode(file); err != nil {
 		return service.Options{}, configf("hub file %s is not what hub serve --json prints: %w", t.hub, err)
 	}
 	if file.Service == "" {

@@ -1,6 +1,7 @@
 // Package service is the far side of an IoT Hub: it sends commands to devices,
-// reads the feedback about them and reads what devices have sent, over AMQP 1.0; and it reads and changes twins,
-// calls direct methods and purges queues, over HTTPS.
+// reads the feedback about them and reads what devices have sent, over AMQP 1.0;
+// and it reads and changes twins, calls direct methods and purges queues, over
+// HTTPS.
 //
 // A Client is one TLS connection to the hub, authorized with a shared access
 // policy ("service"). Send queues one cloud-to-device message; Feedback gives a
@@ -19,6 +20,6 @@
 // Options.Timeout. Tokens are renewed while Next waits.
 //
 // Limits. A hub has one feedback queue: every reader takes records away from the
-// others. A Client never reconnects: after a connection is lost every call fails, and
-// the caller dials again.
+// others. A Client never reconnects: after a connection is lost every call fails,
+// and the caller dials again.
 package service

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"flag"
+
+	"fieldpost/internal/service"
+)
+
+// restTarget are the flags of a tool that speaks HTTPS to the hub.
+type restTarget struct {
+	target
+	addr, device string
+}
+
+func (t *restTarget) define(flags *flag.FlagSet) {
+	t.target.define(flags)
+	flags.StringVar(&t.addr, "rest", "", "`HOST:PORT` of the hub's HTTPS; default what the hub file says, or port 443 of its host")
+	flags.StringVar(&t.device, "device", "", "`ID` of the device; required")
+}
+
+// connect makes the client the flags ask for. The returned function closes it.
+func (t *restTarget) connect() (*service.REST, func(), error) {
+	if t.device == "" {
+		return nil, nil, usagef("--device is missing")
+	}
+	opts, err := t.options()
+	if err != nil {
+		return nil, nil, err
+	}
+	opts.Addr = t.file.REST
+	if opts.Addr != "" {
+		opts.Addr = dialable(opts.Addr)
+	}
+	if t.addr != "" {
+		opts.Addr = t.addr
+	}
+	if t.hub != "" && opts.Addr == "" {
+		return nil, nil, configf("hub file %s names no HTTPS address: give --rest HOST:PORT, or start the hub with one", t.hub)
+	}
+	closeLog := func() {}
+	if t.keyLog != "" {
+		log, err := openKeyLog(t.keyLog)
+		if err != nil {
+			return nil, nil, err
+		}
+		opts.KeyLog, closeLog = log, func() { log.Close() }
+	}
+	client, err := service.NewREST(opts)
+	if err != nil {
+		closeLog()
+		return nil, nil, err
+	}
+	return client, func() { client.Close(); closeLog() }, nil
+}
+
+// use connects and calls do.
+func (t *restTarget) use(ctx context.Context, do func(context.Context, *service.REST) error) error {
+	client, done, err := t.connect()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := do(ctx, client); err != nil {
+		return explainDial(err)
+	}
+	return nil
+}
