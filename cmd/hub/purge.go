@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"strings"
 
 	"fieldpost/internal/service"
 )
@@ -23,6 +24,9 @@ asked for, calls them purged.`,
 			return func(ctx context.Context, std streams, args []string) error {
 				if err := noArguments(args); err != nil {
 					return err
+				}
+				if strings.Contains(t.device, "/") {
+					return usagef("a module has no queue that could be purged: %s", t.device)
 				}
 				return t.use(ctx, func(ctx context.Context, client *service.REST) error {
 					n, err := client.PurgeQueue(ctx, t.device)

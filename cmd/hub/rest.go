@@ -16,7 +16,7 @@ type restTarget struct {
 func (t *restTarget) define(flags *flag.FlagSet) {
 	t.target.define(flags)
 	flags.StringVar(&t.addr, "rest", "", "`HOST:PORT` of the hub's HTTPS; default what the hub file says, or port 443 of its host")
-	flags.StringVar(&t.device, "device", "", "`ID` of the device; required")
+	flags.StringVar(&t.device, "device", "", "`ID` of the device, or DEVICE/MODULE for a module of it; required")
 }
 
 // connect makes the client the flags ask for. The returned function closes it.

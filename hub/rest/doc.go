@@ -9,12 +9,13 @@
 //	POST   /twins/{id}/methods     call a direct method
 //	DELETE /devices/{id}/commands  purge the queue of a device
 //
+// The paths of a twin have a form for modules too: /twins/{id}/modules/{module}.
 // Every request has a query parameter api-version, whose value does not matter,
 // and in the header Authorization a shared access signature of a policy with the
 // right ServiceConnect. Errors are {"Message": TEXT, "ExceptionMessage": ""}, where
 // TEXT is JSON with errorCode, trackingId, message and timestampUtc.
 //
 // Limits. A request has at most 256 KB, and at most 256 are served at a time.
-// There are no modules, queries, jobs or digital twins, and the registry has no
+// There are no queries, jobs or digital twins, and the registry has no
 // door here.
 package rest

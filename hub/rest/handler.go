@@ -19,10 +19,12 @@ const (
 func Handler(h *hub.Hub) http.Handler {
 	d := &door{hub: h, room: make(chan struct{}, maxRequests)}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /twins/{id}", d.answer(d.twin))
-	mux.HandleFunc("PATCH /twins/{id}", d.answer(d.updateTwin))
-	mux.HandleFunc("PUT /twins/{id}", d.answer(d.updateTwin))
-	mux.HandleFunc("POST /twins/{id}/methods", d.answer(d.method))
+	for _, path := range []string{"/twins/{id}", "/twins/{id}/modules/{module}"} {
+		mux.HandleFunc("GET "+path, d.answer(d.twin))
+		mux.HandleFunc("PATCH "+path, d.answer(d.updateTwin))
+		mux.HandleFunc("PUT "+path, d.answer(d.updateTwin))
+		mux.HandleFunc("POST "+path+"/methods", d.answer(d.method))
+	}
 	mux.HandleFunc("DELETE /devices/{id}/commands", d.answer(d.purge))
 	return mux
 }
@@ -59,6 +61,14 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, f func(http.Respons
 		return nil, err
 	}
 	return f(w, r)
+}
+
+// identity names the device or the module a request is about, as the hub does.
+func identity(r *http.Request) string {
+	if module := r.PathValue("module"); module != "" {
+		return r.PathValue("id") + "/" + module
+	}
+	return r.PathValue("id")
 }
 
 // read decodes the body of a request into v. Fields that v has no place for are
@@ -110,7 +120,7 @@ func (d *door) method(w http.ResponseWriter, r *http.Request) (any, error) {
 	if m.ConnectTimeout, err = seconds("connectTimeoutInSeconds", c.ConnectTimeout, 0, 300); err != nil {
 		return nil, err
 	}
-	result, err := d.hub.InvokeMethod(r.Context(), r.PathValue("id"), m)
+	result, err := d.hub.InvokeMethod(r.Context(), identity(r), m)
 	if err != nil {
 		return nil, err
 	}

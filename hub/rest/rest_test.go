@@ -198,6 +198,8 @@ func TestRefusals(t *testing.T) {
 		"hasty":              {"POST", "/twins/" + device + "/methods" + version, `{"methodName":"m","responseTimeoutInSeconds":4}`, "", 400, 400004},
 		"patient":            {"POST", "/twins/" + device + "/methods" + version, `{"methodName":"m","connectTimeoutInSeconds":301}`, "", 400, 400004},
 		"device not online":  {"POST", "/twins/" + device + "/methods" + version, `{"methodName":"m"}`, "", 404, 404103},
+		"unknown module":     {"GET", "/twins/" + device + "/modules/m" + version, "", "", 404, 404001},
+		"module's method":    {"POST", "/twins/" + device + "/modules/m/methods" + version, `{"methodName":"m"}`, "", 404, 404001},
 		"method of nobody":   {"POST", "/twins/nobody/methods" + version, `{"methodName":"m"}`, "", 404, 404001},
 		"narrow token works": {"DELETE", "/devices/nobody/commands" + version, "", sign(host+"/devices/nobody", r.key("iothubowner"), "iothubowner"), 404, 404001},
 	} {

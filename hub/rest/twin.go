@@ -11,6 +11,7 @@ import (
 // twinBody is a twin as services read it.
 type twinBody struct {
 	DeviceID        string          `json:"deviceId"`
+	ModuleID        string          `json:"moduleId,omitempty"`
 	ETag            string          `json:"etag"`
 	Status          string          `json:"status"`
 	ConnectionState string          `json:"connectionState"`
@@ -26,10 +27,11 @@ type twinBody struct {
 	} `json:"capabilities"`
 }
 
-func newTwinBody(w http.ResponseWriter, t hub.Twin) twinBody {
+func newTwinBody(w http.ResponseWriter, r *http.Request, t hub.Twin) twinBody {
 	w.Header().Set("ETag", `"`+t.ETag+`"`)
 	b := twinBody{
-		DeviceID: t.Device.ID, ETag: t.ETag, Status: "enabled", ConnectionState: "Disconnected",
+		DeviceID: r.PathValue("id"), ModuleID: r.PathValue("module"),
+		ETag: t.ETag, Status: "enabled", ConnectionState: "Disconnected",
 		Queued: t.Device.Queued, Version: t.Version, Tags: t.Tags,
 	}
 	if t.Device.Disabled {
@@ -43,11 +45,11 @@ func newTwinBody(w http.ResponseWriter, t hub.Twin) twinBody {
 }
 
 func (d *door) twin(w http.ResponseWriter, r *http.Request) (any, error) {
-	t, err := d.hub.Twin(r.PathValue("id"))
+	t, err := d.hub.Twin(identity(r))
 	if err != nil {
 		return nil, err
 	}
-	return newTwinBody(w, t), nil
+	return newTwinBody(w, r, t), nil
 }
 
 // updateTwin merges what a PATCH brings and puts what a PUT brings in the place
@@ -63,7 +65,7 @@ func (d *door) updateTwin(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	replace := r.Method == http.MethodPut
-	t, err := d.hub.UpdateTwin(r.PathValue("id"), hub.TwinUpdate{
+	t, err := d.hub.UpdateTwin(identity(r), hub.TwinUpdate{
 		Tags:    part(body.Tags, replace),
 		Desired: part(body.Properties.Desired, replace),
 		Replace: replace,
@@ -72,7 +74,7 @@ func (d *door) updateTwin(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newTwinBody(w, t), nil
+	return newTwinBody(w, r, t), nil
 }
 
 // part is a section of a request; one that is absent is empty where it replaces.

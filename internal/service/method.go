@@ -23,9 +23,9 @@ type MethodResult struct {
 	Payload json.RawMessage `json:"payload"`
 }
 
-// InvokeMethod calls a method of a device and waits for its reply. Errors:
-// ErrConfig, *HubError (code 404103 not connected, 504101 no reply), and those of
-// the network: then the device may have done it.
+// InvokeMethod calls a method of a device, or of a module named DEVICE/MODULE, and
+// waits for its reply. Errors: ErrConfig, *HubError (code 404103 not connected,
+// 504101 no reply), and those of the network: then the device may have done it.
 func (r *REST) InvokeMethod(ctx context.Context, deviceID string, m Method) (MethodResult, error) {
 	if m.Name == "" {
 		return MethodResult{}, fmt.Errorf("%w: method without a name", ErrConfig)

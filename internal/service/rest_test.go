@@ -146,9 +146,10 @@ func TestRESTErrorForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var answer string
+	var answer, path string
 	status := http.StatusNotFound
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path = r.URL.EscapedPath()
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(answer))
 	}))
@@ -176,6 +177,10 @@ func TestRESTErrorForms(t *testing.T) {
 		if !errors.As(err, &said) || *said != want {
 			t.Errorf("%q: %#v, want %#v", body, said, want)
 		}
+	}
+	_, _ = c.InvokeMethod(t.Context(), "d#1/m 2", service.Method{Name: "m"})
+	if path != "/twins/d%231/modules/m%202/methods" {
+		t.Errorf("a method of a module goes to %s", path)
 	}
 	status, answer = http.StatusOK, "no JSON"
 	if _, err := c.Twin(t.Context(), "d"); err == nil || !strings.Contains(err.Error(), "not what was asked for") {

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // Twin is a device's twin.
 type Twin struct {
 	DeviceID        string          `json:"deviceId"`
+	ModuleID        string          `json:"moduleId,omitempty"`
 	ETag            string          `json:"etag"`
 	Status          string          `json:"status"`          // enabled or disabled
 	ConnectionState string          `json:"connectionState"` // Connected or Disconnected
@@ -29,15 +31,15 @@ type TwinUpdate struct {
 	IfMatch string          // the ETag the twin must have; default any
 }
 
-// Twin reads the twin of a device. Errors: *HubError, and those of the network.
+// Twin reads the twin of a device, or of a module named DEVICE/MODULE. Errors: *HubError, and those of the network.
 func (r *REST) Twin(ctx context.Context, deviceID string) (Twin, error) {
 	var t Twin
 	err := r.call(ctx, "read twin of "+deviceID, http.MethodGet, twinPath(deviceID), nil, nil, &t, 0)
 	return t, err
 }
 
-// UpdateTwin changes the twin of a device and returns it. Errors: *HubError, and
-// those of the network.
+// UpdateTwin changes the twin of a device or a module and returns it. Errors:
+// *HubError, and those of the network.
 func (r *REST) UpdateTwin(ctx context.Context, deviceID string, u TwinUpdate) (Twin, error) {
 	body := make(map[string]any)
 	if u.Tags != nil {
@@ -58,4 +60,12 @@ func (r *REST) UpdateTwin(ctx context.Context, deviceID string, u TwinUpdate) (T
 	return t, err
 }
 
-func twinPath(deviceID string) string { return "/twins/" + url.PathEscape(deviceID) }
+// twinPath is the path of a device, or of a module named DEVICE/MODULE.
+func twinPath(id string) string {
+	device, module, isModule := strings.Cut(id, "/")
+	path := "/twins/" + url.PathEscape(device)
+	if isModule {
+		path += "/modules/" + url.PathEscape(module)
+	}
+	return path
+}
