@@ -140,6 +140,29 @@ func TestDeviceboundRefusals(t *testing.T) {
 	svc.accepted(out, command("dev1", "52", ""))
 }
 
+// What the device has and has not settled takes a place too.
+func TestDeviceboundLockedMessagesCountAsQueued(t *testing.T) {
+	r := newRig(t, hub.Options{})
+	r.device("dev1")
+	svc, d := r.asService(), r.asDevice("dev1")
+	out, in := svc.sender("/messages/devicebound"), d.receiver(deviceboundAddress("dev1"), secondMode(1))
+	svc.accepted(out, command("dev1", "locked", ""))
+	m := d.receive(in)
+	for i := range 49 {
+		svc.accepted(out, command("dev1", fmt.Sprint(i), ""))
+	}
+	if e := svc.rejected(out, command("dev1", "one too many", "")); e.Condition != amqp.ErrCondResourceLimitExceeded {
+		t.Errorf("full queue: %v", e)
+	}
+	if n, err := r.hub.PurgeQueue("dev1"); n != 49 || err != nil {
+		t.Errorf("purged %d, %v", n, err)
+	}
+	r.must(in.AcceptMessage(r.ctx, m))
+	if q := r.hub.Devices()[0].Queued; q != 0 {
+		t.Errorf("%d messages left", q)
+	}
+}
+
 func TestDeviceboundReleaseRaisesTheCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newMemoryRig(t, hub.Options{MaxDelivery: 4})
@@ -294,6 +317,9 @@ func TestDeviceboundModifiedIsNoOutcome(t *testing.T) {
 	in := d.receiver(deviceboundAddress("dev1"), secondMode(1))
 	err := in.ModifyMessage(r.ctx, d.receive(in), nil)
 	r.wantCondition(err, "amqp:not-allowed")
+	if f := describe(t, err); f.ErrorCode != 400000 || f.TrackingID == "" {
+		t.Errorf("description %+v", f)
+	}
 	if q := r.hub.Devices()[0].Queued; q != 1 {
 		t.Errorf("%d messages left, want the one still locked", q)
 	}

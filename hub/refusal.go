@@ -21,14 +21,8 @@ func (e *Error) Is(target error) bool {
 }
 
 // JSON returns the text the cloud describes errors with: errorCode, trackingId,
-// message and timestampUtc. A TrackingID that is empty is a new one there.
-func (e *Error) JSON() string {
-	id := e.TrackingID
-	if id == "" {
-		id = newTrackingID()
-	}
-	return describe(id, e.Code, e.Message)
-}
+// message and timestampUtc.
+func (e *Error) JSON() string { return describe(e.TrackingID, e.Code, e.Message) }
 
 // refuse makes an Error. The status is the first three digits of the code.
 func refuse(code int, format string, args ...any) *Error {

@@ -130,7 +130,8 @@ func TestTelemetryThatCannotBeReadIsRejected(t *testing.T) {
 		"batch of nothing":         {Format: 0x80013700, Value: "x"},
 		"unknown format":           {Format: 7, Data: [][]byte{good}},
 	} {
-		if e := d.rejected(s, m); e.Condition != amqp.ErrCondDecodeError {
+		e := d.rejected(s, m)
+		if f := describe(t, e); e.Condition != amqp.ErrCondDecodeError || f.ErrorCode != 400000 || f.TrackingID == "" {
 			t.Errorf("%s: %v", name, e)
 		}
 	}
@@ -151,6 +152,13 @@ func TestTelemetryTooLargeIsRejected(t *testing.T) {
 	}
 	if id, ok := e.Info["com.microsoft:tracking-id"].(string); !ok || id == "" || e.Info["com.microsoft:is-filtered"] != true {
 		t.Errorf("info %v", e.Info)
+	}
+	// A batch counts as a whole, and none of it is logged.
+	inner, err := amqp.NewMessage(bytes.Repeat([]byte("x"), 100<<10)).MarshalBinary()
+	r.must(err)
+	e = d.rejected(s, &amqp.Message{Format: 0x80013700, Data: [][]byte{inner, inner, inner}})
+	if e.Condition != amqp.ErrCondMessageSizeExceeded {
+		t.Errorf("batch: %v", e)
 	}
 	d.accepted(s, amqp.NewMessage(bytes.Repeat([]byte("x"), 255<<10)))
 	if n := r.hub.EventCount(); n != 1 {

@@ -12,8 +12,10 @@
 // The paths of a twin have a form for modules too: /twins/{id}/modules/{module}.
 // Every request has a query parameter api-version, whose value does not matter,
 // and in the header Authorization a shared access signature of a policy with the
-// right ServiceConnect. Errors are {"Message": TEXT, "ExceptionMessage": ""}, where
-// TEXT is JSON with errorCode, trackingId, message and timestampUtc.
+// right ServiceConnect. An error is {"Message": TEXT, "ExceptionMessage": TEXT}: for
+// a method the message is JSON with errorCode, trackingId, message and
+// timestampUtc; for all else it is ErrorCode:NAME;SENTENCE, with the tracking id in
+// the other. The header iothub-errorcode has the name too.
 //
 // Limits. A request has at most 256 KB, and at most 256 are served at a time.
 // There are no queries, jobs or digital twins, and the registry has no

@@ -2,9 +2,11 @@ package rest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"fieldpost/hub"
 )
@@ -17,6 +19,8 @@ const (
 	codeTooLarge  = 413001
 	codeThrottled = 429001
 	codeInternal  = 500001
+
+	codeUnavailable = 503001
 )
 
 // refuse makes a refusal; the status is the first three digits of the code.
@@ -48,27 +52,52 @@ func codeName(code int) string {
 		return "ThrottlingException"
 	case codeInternal:
 		return "ServerError"
+	case codeUnavailable:
+		return "ServiceUnavailable"
 	default:
 		return ""
 	}
 }
 
-func writeError(w http.ResponseWriter, err error) {
+// asError makes a refusal of any error.
+func asError(err error) *hub.Error {
 	var e *hub.Error
 	switch {
 	case errors.As(err, &e):
+		return e
 	case errors.Is(err, hub.ErrDeviceNotFound):
-		e = refuse(codeNotFound, "%v", err)
+		return refuse(codeNotFound, "%v", err)
 	case errors.Is(err, context.Canceled):
-		e = refuse(503001, "The hub is stopping.")
+		return refuse(codeUnavailable, "The hub is stopping.")
 	default:
-		e = refuse(codeInternal, "%v", err)
+		return refuse(codeInternal, "%v", err)
+	}
+}
+
+// errorBody is the body of a refusal.
+type errorBody struct {
+	Message          string
+	ExceptionMessage string
+}
+
+// describe makes the body in one of the two forms SDKs know the cloud by: calls of
+// methods get JSON in the message, as over AMQP, and all others the name of the
+// code in front of the sentence.
+func describe(e *hub.Error, isMethod bool) errorBody {
+	name := codeName(e.Code)
+	if isMethod || name == "" {
+		return errorBody{Message: e.JSON()}
+	}
+	return errorBody{Message: "ErrorCode:" + name + ";" + e.Message, ExceptionMessage: "Tracking ID:" + e.TrackingID}
+}
+
+func writeError(w http.ResponseWriter, r *http.Request, err error) {
+	e := asError(err)
+	if e.TrackingID == "" {
+		e.TrackingID = rand.Text()
 	}
 	if name := codeName(e.Code); name != "" {
 		w.Header().Set("iothub-errorcode", name)
 	}
-	write(w, e.Status, struct {
-		Message          string `json:"Message"`
-		ExceptionMessage string `json:"ExceptionMessage"`
-	}{Message: e.JSON()})
+	write(w, e.Status, describe(e, strings.HasSuffix(r.URL.Path, "/methods")))
 }

@@ -39,7 +39,7 @@ func (d *door) answer(f func(http.ResponseWriter, *http.Request) (any, error)) h
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := d.admit(w, r, f)
 		if err != nil {
-			writeError(w, err)
+			writeError(w, r, err)
 			return
 		}
 		write(w, http.StatusOK, body)

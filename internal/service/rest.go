@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"fieldpost/uplink/auth"
@@ -108,17 +109,43 @@ func (r *REST) call(ctx context.Context, op, method, path string, header http.He
 	return nil
 }
 
-// restError makes a HubError of a refusal. Hubs wrap the description they give
-// over AMQP in {"Message": ..}, or give it bare, or words alone.
+// restError makes a HubError of a refusal. Hubs wrap in {"Message": ..} the
+// description they give over AMQP, or ErrorCode:NAME;SENTENCE, or give either bare,
+// or words alone.
 func restError(op string, reply *http.Response, text []byte) *HubError {
 	h := &HubError{Op: op, Condition: "HTTP " + reply.Status}
-	var wrapped struct{ Message string }
+	var wrapped struct{ Message, ExceptionMessage string }
 	if err := json.Unmarshal(text, &wrapped); err != nil {
 		wrapped.Message = string(bytes.TrimSpace(text))
 	}
 	h.Text = wrapped.Message
+	if named, ok := strings.CutPrefix(h.Text, "ErrorCode:"); ok {
+		name, sentence, _ := strings.Cut(named, ";")
+		h.Code, h.Text = restCode(name), sentence
+		h.TrackingID, _ = strings.CutPrefix(wrapped.ExceptionMessage, "Tracking ID:")
+		if h.Code == 0 {
+			h.Text = named
+		}
+		return h
+	}
 	if !h.read(wrapped.Message) {
 		h.read(string(text))
 	}
 	return h
+}
+
+// restCode is the number of a code that hubs name over HTTPS; 0 for others.
+func restCode(name string) int {
+	switch name {
+	case "ArgumentInvalid":
+		return 400004
+	case "IotHubUnauthorizedAccess":
+		return 401002
+	case "DeviceNotFound":
+		return 404001
+	case "PreconditionFailed":
+		return 412001
+	default:
+		return 0
+	}
 }

@@ -166,7 +166,8 @@ func TestRESTErrorForms(t *testing.T) {
 	for body, want := range map[string]service.HubError{
 		`{"Message":` + string(quoted) + `,"ExceptionMessage":""}`: {Code: 404103, TrackingID: "t-1", Text: "Timed out waiting for device to connect."},
 		described: {Code: 404103, TrackingID: "t-1", Text: "Timed out waiting for device to connect."},
-		`{"Message":"ErrorCode:DeviceNotFound;x","ExceptionMessage":"y"}`: {Text: "ErrorCode:DeviceNotFound;x"},
+		`{"Message":"ErrorCode:DeviceNotFound;x","ExceptionMessage":"Tracking ID:t-2"}`: {Code: 404001, TrackingID: "t-2", Text: "x"},
+		`{"Message":"ErrorCode:Other;x","ExceptionMessage":""}`:                         {Text: "Other;x"},
 		" <html>no hub</html>\n": {Text: "<html>no hub</html>"},
 		"":                       {},
 	} {
