@@ -50,14 +50,12 @@ func (c *channel) join(l *amqpserver.Link, id string) (older []*amqpserver.Link)
 	return slices.DeleteFunc(older, func(l *amqpserver.Link) bool { return l == nil })
 }
 
-// leave forgets l. It reports whether that was the receiver.
-func (c *channel) leave(l *amqpserver.Link) bool {
+// leave forgets l.
+func (c *channel) leave(l *amqpserver.Link) {
 	if c.sender == l {
 		c.sender = nil
 	}
-	if c.receiver != l {
-		return false
+	if c.receiver == l {
+		c.receiver = nil
 	}
-	c.receiver = nil
-	return true
 }

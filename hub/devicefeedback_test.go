@@ -128,4 +128,12 @@ func TestDeviceFeedbackRefusals(t *testing.T) {
 	b.put("localhost/devices/dev2", r.deviceToken("dev2", time.Hour))
 	_, err = both.session.NewSender(r.ctx, feedbackAddress, nil)
 	r.wantCondition(err, "amqp:unauthorized-access")
+	other, err := r.open(nil)
+	r.must(err)
+	gateway := r.peer(other)
+	g := gateway.cbs()
+	g.put("localhost", r.serviceToken(time.Hour))
+	g.put("localhost/devices/dev1", r.deviceToken("dev1", time.Hour))
+	_, err = gateway.session.NewSender(r.ctx, feedbackAddress, nil)
+	r.wantCondition(err, "amqp:unauthorized-access")
 }

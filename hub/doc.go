@@ -5,7 +5,10 @@
 //
 // In the order they are met: New makes a Hub and Run serves it. AddDevice and
 // Register fill the registry; DeviceConnectionString and ServiceConnectionString
-// are what the clients need, CAPEM is what they must trust. Each telemetry message becomes an
+// are what the clients need, CAPEM is what they must trust. Twin, UpdateTwin,
+// InvokeMethod and PurgeQueue are what services ask of the cloud over HTTPS;
+// package rest is that door, and an Error is what it says no with. Each telemetry
+// message becomes an
 // Event in a log of partitions, after Options.Outcome, if any, has chosen a
 // Settlement for it. Cut and Restore are the network failing.
 //
@@ -15,8 +18,9 @@
 //   - SASL EXTERNAL, MSSBCBS, ANONYMOUS, PLAIN or none; shared access signatures
 //     by $cbs, by PLAIN, and their expiry; client certificates, by thumbprint or
 //     by Options.DeviceCAs.
-//   - Devices and their modules: telemetry, single and batched; the cloud-to-device queue with its
-//     locks, releases, expiry and dead letters.
+//   - Devices and their modules: telemetry, single and batched; the
+//     cloud-to-device queue with its locks, releases, expiry and dead letters; the
+//     twin, with notifications, and direct methods.
 //   - Services: cloud-to-device messages, feedback, and the redirect to the
 //     events.
 //   - The Event Hubs side on the same listener: the entity "fieldpost", its
@@ -24,23 +28,27 @@
 //
 // # Promises
 //
-//   - Memory is bounded: connections, tokens, queues, feedback and log each have
-//     a limit, and the log drops its oldest events first.
+//   - Memory is bounded: connections, tokens, queues, twins, calls, feedback and
+//     log each have a limit, and the log drops its oldest events first.
 //   - Telemetry is logged before it is answered. A message is logged once for
 //     each time it is sent: the hub drops no duplicates.
 //   - A cloud-to-device message reaches the device at least once unless it
 //     expires. Its sequence number never comes twice for the same device.
 //   - Feedback is made from the outcome of the message, its expiry or its
-//     delivery count. A device cannot send it.
+//     delivery count. A device cannot send it, unless Options.DeviceFeedbackLink
+//     lets it.
+//   - A method is handed to a device at most once; after an error of InvokeMethod
+//     the device may have done it.
 //   - Of two connections of one device the newest wins.
 //   - All timers are of package time, so a hub with Options.Listen "none" runs
 //     in the virtual time of testing/synctest.
 //
 // # Limits
 //
-// The log, the queues and the feedback are lost with the process; Options.Dir
+// The log, the queues, the twins and the feedback are lost with the process; Options.Dir
 // keeps identities and keys only. One directory serves one hub at a time. The
 // size limits count the encoded message. A certificate counts by its thumbprint
-// whatever its dates. The registry has no REST interface. Not served: twin, methods, consumer groups beside $Default, epochs,
+// whatever its dates. The registry has no REST interface. Not served: consumer
+// groups beside $Default, epochs,
 // sending to the entity, throttling and quotas.
 package hub

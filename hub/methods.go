@@ -155,19 +155,16 @@ func (s *methods) connected(ctx context.Context, limit time.Duration) error {
 		s.mu.Lock()
 		listens, moved, closed := s.links.receiver != nil, s.moved, s.closed
 		s.mu.Unlock()
-		offline := refuse(codeDeviceOffline, "Timed out waiting for device to connect.")
 		switch {
 		case closed:
 			return refuseUnknown(s.device.id)
 		case listens:
 			return nil
-		case limit <= 0:
-			return offline
 		}
 		select {
 		case <-moved:
 		case <-timer.C:
-			return offline
+			return refuse(codeDeviceOffline, "Timed out waiting for device to connect.")
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -222,6 +222,10 @@ func TestDirectMethodRefusals(t *testing.T) {
 func TestDirectMethodCallsAreBounded(t *testing.T) {
 	r := newRig(t, hub.Options{})
 	r.device("dev1")
+	for range 101 { // a call that is over takes no room
+		a := <-r.invoke("dev1", hub.Method{Name: "m"})
+		wantRefused(t, a, 404103, a.after)
+	}
 	device := r.asDevice("dev1").methods("dev1", 200)
 	calls := make([]<-chan answer, 100)
 	for i := range calls {

@@ -20,8 +20,8 @@ type Options struct {
 	// Default "localhost".
 	HostName string
 	// Dir keeps the certificate authority, the devices and all keys over
-	// restarts. Queues, feedback and the telemetry log are never kept. Default ""
-	// (everything in memory).
+	// restarts. Queues, twins, feedback and the telemetry log are never kept.
+	// Default "" (everything in memory).
 	Dir string
 
 	// Certificate is the server's own, with its chain, in place of one made by an

@@ -157,29 +157,23 @@ func (t *twin) etag() string {
 // open answers one of the device's two links.
 func (t *twin) open(l *amqpserver.Link, id string) {
 	t.mu.Lock()
-	fresh := t.links.id != id || !l.PeerSends()
 	older := t.links.join(l, id)
-	if fresh {
-		t.subscribed, t.waiting = false, nil
-	}
-	t.mu.Unlock()
 	if l.PeerSends() {
 		l.MaxMessageSize = maxTransfer
 		l.Credit = requestRoom
 		l.OnDelivery = t.receive
 	} else {
+		// What was for the receiver before is not for this one.
+		t.subscribed, t.waiting = false, nil
 		l.OnCredit = t.flush
 	}
-	l.OnDetach = func() { t.detached(l) }
+	t.mu.Unlock()
+	l.OnDetach = func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.links.leave(l)
+	}
 	for _, o := range older {
 		o.Detach(faultStolen(t.device.id))
-	}
-}
-
-func (t *twin) detached(l *amqpserver.Link) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.links.leave(l) {
-		t.subscribed, t.waiting = false, nil
 	}
 }

@@ -140,6 +140,13 @@ func TestTwinTellsOfDesiredChanges(t *testing.T) {
 		if m.Annotations["resource"] != "/properties/desired" || m.Annotations["version"] != int64(3) {
 			t.Errorf("annotations %v", m.Annotations)
 		}
+		if _, err := r.hub.UpdateTwin("dev1", hub.TwinUpdate{Tags: json.RawMessage(`{"floor":1}`)}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if m := twin.in.Prefetched(); m != nil {
+			t.Errorf("told of tags: %s", m.GetData())
+		}
 		if status, _ := twin.ask(twinRequest("u", "DELETE", notifications, " ")); status != 200 {
 			t.Errorf("unsubscribe: %d", status)
 		}
@@ -248,10 +255,13 @@ func TestNewestChannelWins(t *testing.T) {
 	r.device("dev1")
 	d := r.asDevice("dev1")
 	first := d.twin("dev1")
-	second := d.pair(twinAddress("dev1"), "twin:2", 10)
-	_, err := first.in.Receive(r.ctx, nil)
+	other, err := d.session.NewSender(r.ctx, twinAddress("dev1"), &amqp.SenderOptions{Properties: channelProperties("twin:0")})
+	r.must(err)
+	_, err = first.in.Receive(r.ctx, nil)
 	r.wantCondition(err, "amqp:link:stolen")
 	r.wantCondition(r.sendUntilError(first.out), "amqp:link:stolen")
+	second := d.pair(twinAddress("dev1"), "twin:2", 10)
+	r.wantCondition(r.sendUntilError(other), "amqp:link:stolen")
 	third, err := d.session.NewReceiver(r.ctx, twinAddress("dev1"), &amqp.ReceiverOptions{Properties: channelProperties("twin:2"), Credit: 10})
 	r.must(err)
 	_, err = second.in.Receive(r.ctx, nil)
@@ -316,6 +326,12 @@ func TestTwinOfTheService(t *testing.T) {
 		if _, err = r.hub.UpdateTwin("dev1", hub.TwinUpdate{Tags: json.RawMessage(big)}); !errors.As(err, &refused) || refused.Code != 403100 {
 			t.Errorf("tags over 8 KB: %v", err)
 		}
+		// Only desired properties tell which version set them.
+		r.asDevice("dev1").twin("dev1").ask(twinRequest("p", "PATCH", "/properties/reported", `{"up":1}`))
+		twin, err = r.hub.Twin("dev1")
+		r.must(err)
+		stamp = `"$lastUpdated":"` + later + `"`
+		r.sameJSON("reported", twin.Reported, `{"up":1,"$version":2,"$metadata":{`+stamp+`,"up":{`+stamp+`}}}`)
 		if _, err := r.hub.Twin("nobody"); !errors.Is(err, hub.ErrDeviceNotFound) {
 			t.Errorf("unknown device: %v", err)
 		}
