@@ -53,6 +53,8 @@ func TestParseAddress(t *testing.T) {
 		{"/devices/dev1/twin/more", addressUnknown, ""},
 		{"/devices/dev1/methods/deviceBound", addressMethods, "dev1"},
 		{"/devices/dev1/methods", addressUnknown, ""},
+		{"/devices/dev1/modules/m/twin", addressTwin, "dev1"},
+		{"/devices/dev1/modules/m/methods/devicebound", addressMethods, "dev1"},
 		{"/messages/serviceBound/filenotifications", addressUnknown, ""},
 		{"other/ConsumerGroups/$Default/Partitions/3", addressUnknown, ""},
 		{"fieldpost", addressUnknown, ""},

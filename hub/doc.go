@@ -8,9 +8,8 @@
 // are what the clients need, CAPEM is what they must trust. Twin, UpdateTwin,
 // InvokeMethod and PurgeQueue are what services ask of the cloud over HTTPS;
 // package rest is that door, and an Error is what it says no with. Each telemetry
-// message becomes an
-// Event in a log of partitions, after Options.Outcome, if any, has chosen a
-// Settlement for it. Cut and Restore are the network failing.
+// message becomes an Event in a log of partitions, after Options.Outcome, if any,
+// has chosen a Settlement for it. Cut and Restore are the network failing.
 //
 // # What it serves
 //

@@ -135,7 +135,7 @@ func (s *methods) register(c *call) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.calls) >= maxCalls {
-		return refuse(codeThrottled, "%d calls wait for device %.128s already.", maxCalls, s.device.id)
+		return refuse(codeThrottled, "%d calls wait for device %.128s already.", maxCalls, s.device.name())
 	}
 	s.calls[c.id] = c
 	return nil
@@ -157,7 +157,7 @@ func (s *methods) connected(ctx context.Context, limit time.Duration) error {
 		s.mu.Unlock()
 		switch {
 		case closed:
-			return refuseUnknown(s.device.id)
+			return refuseUnknown(s.device.name())
 		case listens:
 			return nil
 		}
@@ -204,7 +204,7 @@ func (s *methods) close() {
 	s.closed = true
 	s.move()
 	for _, c := range s.calls {
-		c.end(callResult{err: refuseUnknown(s.device.id)})
+		c.end(callResult{err: refuseUnknown(s.device.name())})
 	}
 }
 

@@ -33,7 +33,7 @@ func (s *methods) open(l *amqpserver.Link, id string) {
 	}
 	l.OnDetach = func() { s.detached(l) }
 	for _, o := range older {
-		o.Detach(faultStolen(s.device.id))
+		o.Detach(faultStolen(s.device.name()))
 	}
 }
 
@@ -81,7 +81,7 @@ func (s *methods) receive(d *amqpserver.Delivery) {
 	defer s.mu.Unlock()
 	c := s.calls[id]
 	if c == nil || c.link == nil {
-		s.hub.log.Debug("method response nobody waits for", "device", s.device.id, "status", status)
+		s.hub.log.Debug("method response nobody waits for", "device", s.device.name(), "status", status)
 		return
 	}
 	payload := json.RawMessage(bodyOf(m))

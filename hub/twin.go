@@ -174,6 +174,6 @@ func (t *twin) open(l *amqpserver.Link, id string) {
 		t.links.leave(l)
 	}
 	for _, o := range older {
-		o.Detach(faultStolen(t.device.id))
+		o.Detach(faultStolen(t.device.name()))
 	}
 }

@@ -6,14 +6,18 @@
 //	hub send       a command to a device, with its feedback
 //	hub feedback   what became of commands
 //	hub events     what devices have sent
+//	hub method     call a direct method of a device
+//	hub twin       the twin of a device
+//	hub purge      drop the commands that wait for a device
 //	hub version    which build this is
 //
 // serve --json prints one line that says all a client needs: {listen, ca,
 // devices:{ID:CONNSTR}, service:CONNSTR, modules:{DEVICE/MODULE:CONNSTR},
-// policies:{NAME:CONNSTR}, websocket:URL}, where ca is the certificate itself, in
-// PEM; modules and websocket are absent when there are none. Kept in a file it is
-// what --hub of the other tools takes. They work on a real IoT Hub too: --connection-file names a file with the
-// connection string of a policy that may connect as a service.
+// policies:{NAME:CONNSTR}, websocket:URL, rest:HOST:PORT}, where ca is the
+// certificate itself, in PEM; modules, websocket and rest, the address of its
+// HTTPS, are absent when there are none. Kept in a file it is what --hub of the
+// other tools takes. They work on a real IoT Hub too: --connection-file names a
+// file with the connection string of a policy that may connect as a service.
 //
 // Exit codes: 0 fine, 1 failure, 2 usage, 3 configuration.
 package main

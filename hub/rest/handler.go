@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"fieldpost/hub"
@@ -56,6 +57,9 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, f func(http.Respons
 	}
 	if r.URL.Query().Get("api-version") == "" {
 		return nil, refuse(codeVersion, "The query parameter api-version is missing.")
+	}
+	if strings.Contains(r.PathValue("id")+r.PathValue("module"), "/") {
+		return nil, refuse(codeNotFound, "No identity has a slash in it.") // the hub would take it for a module
 	}
 	if err := d.hub.Authorize(r.Header.Get("Authorization"), r.URL.Path); err != nil {
 		return nil, err

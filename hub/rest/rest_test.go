@@ -184,6 +184,13 @@ func TestTwin(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	r := newRig(t)
+	_, err := r.hub.AddDevice("dev")
+	r.must(err)
+	_, err = r.hub.AddModule("dev", "module")
+	r.must(err)
+	if a := r.do("GET", "/twins/dev/modules/module"+version, ""); a.status != 200 || a.body["deviceId"] != "dev" || a.body["moduleId"] != "module" {
+		t.Errorf("twin of a module: %d %v", a.status, a.body)
+	}
 	deviceKey, err := r.hub.DeviceConnectionString("dev:1#a")
 	r.must(err)
 	_, key, _ := strings.Cut(deviceKey, "SharedAccessKey=")
@@ -207,6 +214,7 @@ func TestRefusals(t *testing.T) {
 		"hasty":              {"POST", "/twins/" + device + "/methods" + version, `{"methodName":"m","responseTimeoutInSeconds":4}`, "", 400, 400004},
 		"patient":            {"POST", "/twins/" + device + "/methods" + version, `{"methodName":"m","connectTimeoutInSeconds":301}`, "", 400, 400004},
 		"device not online":  {"POST", "/twins/" + device + "/methods" + version, `{"methodName":"m"}`, "", 404, 404103},
+		"a slash":            {"GET", "/twins/dev%2Fmodule" + version, "", "", 404, "DeviceNotFound"},
 		"unknown module":     {"GET", "/twins/" + device + "/modules/m" + version, "", "", 404, "DeviceNotFound"},
 		"module's method":    {"POST", "/twins/" + device + "/modules/m/methods" + version, `{"methodName":"m"}`, "", 404, 404001},
 		"method of nobody":   {"POST", "/twins/nobody/methods" + version, `{"methodName":"m"}`, "", 404, 404001},
