@@ -159,6 +159,5 @@ func (p *peer) openPartition(l *amqpserver.Link, a address, text string) *wire.E
 	if err != nil {
 		return faultInvalid("%v", err)
 	}
-	p.hub.events.partitions[n].read(l, pos)
-	return nil
+	return p.hub.events.partitions[n].read(l, pos)
 }

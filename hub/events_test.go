@@ -3,6 +3,9 @@ package hub_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -229,5 +232,41 @@ func TestPartitionReaderThatFellBehindGoesOnWithTheOldest(t *testing.T) {
 	oldest := r.hub.Events()[0].SequenceNumber
 	if m := svc.receive(in); oldest == 0 || m.Annotations["x-opt-sequence-number"] != oldest {
 		t.Errorf("first event has sequence number %v, the log begins at %d", m.Annotations["x-opt-sequence-number"], oldest)
+	}
+}
+
+func TestPartitionReaderReadsTheSpilledLog(t *testing.T) {
+	const n = 400
+	r := newRig(t, hub.Options{Partitions: 1, LogBytes: 64 << 10, SpillDir: t.TempDir()})
+	r.device("dev1")
+	svc := r.asService()
+	path := "fieldpost/ConsumerGroups/$Default/Partitions/0"
+	early := svc.receiver(path, &amqp.ReceiverOptions{Credit: -1})
+	d := r.asDevice("dev1")
+	s := d.sender(telemetryAddress("dev1"))
+	for i := range n {
+		d.accepted(s, amqp.NewMessage(fmt.Appendf(make([]byte, 1000), "%d", i)))
+	}
+	r.must(early.IssueCredit(n))
+	late := svc.receiver(path, &amqp.ReceiverOptions{Credit: 10})
+	for _, in := range []*amqp.Receiver{early, late} {
+		for i := range n {
+			m := svc.receive(in)
+			if got := string(m.GetData()[1000:]); got != fmt.Sprint(i) || m.Annotations["x-opt-sequence-number"] != int64(i) {
+				t.Fatalf("event %d is %s, %v", i, got, m.Annotations)
+			}
+			r.must(in.AcceptMessage(r.ctx, m))
+		}
+	}
+	if held := r.hub.Events(); len(held) != n || held[0].DeviceID != "dev1" || held[n-1].SequenceNumber != n-1 {
+		t.Errorf("%d events are held", len(held))
+	}
+}
+
+func TestNoFolderToSpillTo(t *testing.T) {
+	for _, dir := range []string{filepath.Join(t.TempDir(), "none"), os.Args[0]} {
+		if h, err := hub.New(hub.Options{SpillDir: dir}); err == nil || !strings.Contains(err.Error(), dir) {
+			t.Errorf("%s: %v, %v", dir, h, err)
+		}
 	}
 }

@@ -94,13 +94,13 @@ func parseSelector(text string) (position, error) {
 }
 
 // starts reports whether the reader wants the event and all after it.
-func (p position) starts(e *logged) bool {
-	value := e.offset
+func (p position) starts(at place) bool {
+	value := at.offset
 	switch p.by {
 	case bySequence:
-		value = e.sequence
+		value = at.sequence
 	case byEnqueuedTime:
-		value = e.enqueued.UnixMilli()
+		value = at.enqueued.UnixMilli()
 	}
 	return value > p.value || p.inclusive && value == p.value
 }

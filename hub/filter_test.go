@@ -67,7 +67,7 @@ func TestStartPosition(t *testing.T) {
 }
 
 func TestPositionStarts(t *testing.T) {
-	e := &logged{sequence: 5, offset: 700, enqueued: time.UnixMilli(1700000000000)}
+	at := place{sequence: 5, offset: 700, enqueued: time.UnixMilli(1700000000000)}
 	cases := []struct {
 		pos  position
 		want bool
@@ -84,7 +84,7 @@ func TestPositionStarts(t *testing.T) {
 		{position{by: byEnqueuedTime, value: 1700000000000, inclusive: true}, true},
 	}
 	for _, c := range cases {
-		if got := c.pos.starts(e); got != c.want {
+		if got := c.pos.starts(at); got != c.want {
 			t.Errorf("%+v: %v", c.pos, got)
 		}
 	}

@@ -27,6 +27,9 @@ type Hub struct {
 // Options.Dir it reads or makes the files there; it serves nothing before Run.
 func New(opts Options) (*Hub, error) {
 	opts = opts.withDefaults()
+	if err := checkSpillDir(opts.SpillDir); err != nil {
+		return nil, err
+	}
 	kept, err := openState(opts.Dir)
 	if err != nil {
 		return nil, err
@@ -53,7 +56,7 @@ func New(opts Options) (*Hub, error) {
 			VerifyPeerCertificate: boundChain,
 		},
 		door:     d,
-		events:   newEventLog(opts.Partitions, opts.LogBytes),
+		events:   newEventLog(opts),
 		feedback: newFeedbackQueue(opts),
 	}
 	h.registry, err = newRegistry(h, kept)
@@ -89,6 +92,7 @@ func (h *Hub) Run(ctx context.Context) error {
 // they would have done it to.
 func (h *Hub) close() {
 	h.feedback.close()
+	h.events.close()
 	for _, d := range h.registry.all() {
 		d.queue.close()
 		d.methods.close()

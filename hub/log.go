@@ -13,23 +13,32 @@ type eventLog struct {
 	partitions []*partition
 }
 
-func newEventLog(partitions int, limit int64) *eventLog {
+func newEventLog(opts Options) *eventLog {
 	l := &eventLog{created: time.Now()}
-	for i := range partitions {
+	n := int64(opts.Partitions)
+	for i := range opts.Partitions {
 		l.partitions = append(l.partitions, &partition{
 			id:      i,
-			limit:   limit / int64(partitions),
+			limit:   opts.LogBytes / n,
+			log:     opts.Log,
+			spill:   spiller{dir: opts.SpillDir, limit: opts.SpillBytes / n},
 			readers: make(map[*eventReader]struct{}),
 		})
 	}
 	return l
 }
 
-// of returns the partition of a device: always the same for the same number of
-// partitions.
-func (l *eventLog) of(deviceID string) *partition {
+func (l *eventLog) close() {
+	for _, p := range l.partitions {
+		p.close()
+	}
+}
+
+// of returns the partition of a key, which for telemetry is the device: always
+// the same for the same number of partitions.
+func (l *eventLog) of(key string) *partition {
 	h := fnv.New32a()
-	h.Write([]byte(deviceID))
+	h.Write([]byte(key))
 	return l.partitions[h.Sum32()%uint32(len(l.partitions))]
 }
 
@@ -38,17 +47,34 @@ func (l *eventLog) of(deviceID string) *partition {
 func (h *Hub) Events() []Event {
 	var all []Event
 	for _, p := range h.events.partitions {
-		p.mu.Lock()
-		held := append([]*logged(nil), p.events...)
-		p.mu.Unlock()
-		for _, e := range held {
+		for _, e := range p.held() {
 			m, err := wire.ParseMessage(e.payload)
 			if err != nil {
 				continue
 			}
-			ev := newEvent(e.deviceID, p.id, m)
+			id, _ := m.Annotations[annotationDeviceID].(string)
+			ev := newEvent(id, p.id, m)
 			ev.SequenceNumber, ev.Offset, ev.Enqueued = e.sequence, e.offset, e.enqueued
 			all = append(all, ev)
+		}
+	}
+	return all
+}
+
+// held returns all events of the partition.
+func (p *partition) held() []logged {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var all []logged
+	for _, s := range p.segments {
+		for c := newCursor(s); c.left(); {
+			e, err := c.event()
+			if err != nil {
+				p.log.Warn("events cannot be read", "partition", p.id, "error", err)
+				break
+			}
+			all = append(all, e)
+			c.step(e)
 		}
 	}
 	return all
@@ -60,7 +86,7 @@ func (h *Hub) EventCount() int64 {
 	var n int64
 	for _, p := range h.events.partitions {
 		p.mu.Lock()
-		n += p.next
+		n += p.next.sequence
 		p.mu.Unlock()
 	}
 	return n

@@ -37,9 +37,16 @@ type Options struct {
 
 	// Partitions of the telemetry log. Default 4.
 	Partitions int
-	// LogBytes bounds the telemetry log; each partition has an equal share and
-	// drops its oldest events first. Default 64 MiB, in bytes.
+	// LogBytes bounds the telemetry log in memory; each partition has an equal
+	// share. What is older is spilled, or dropped where nothing is spilled.
+	// Default 64 MiB, in bytes.
 	LogBytes int64
+	// SpillDir is the folder for what LogBytes has no room for, in files that go
+	// with the hub. Default "" (nothing is spilled).
+	SpillDir string
+	// SpillBytes bounds the files in SpillDir; each partition has an equal share
+	// and drops its oldest events first. Default 1 GiB, in bytes.
+	SpillBytes int64
 
 	// LockFor is how long a delivered cloud-to-device or feedback message stays
 	// locked to its receiver. Default 60 s.
@@ -88,6 +95,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.HostName, "localhost")
 	setDefault(&o.Partitions, 4)
 	setDefault(&o.LogBytes, 64<<20)
+	setDefault(&o.SpillBytes, 1<<30)
 	setDefault(&o.LockFor, time.Minute)
 	setDefault(&o.RedeliverAfter, 300*time.Millisecond)
 	setDefault(&o.MaxDelivery, 10)

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"errors"
-	"sort"
 
 	"fieldpost/internal/amqpserver"
 	"fieldpost/internal/amqpserver/wire"
@@ -15,18 +14,24 @@ const maxFlying = 16 << 20
 // eventReader is one receiver on a partition. It is guarded by partition.mu.
 type eventReader struct {
 	link   *amqpserver.Link
-	next   int64 // sequence number of the next event to send
-	flying int   // bytes sent and not settled
+	next   int64  // sequence number of the next event to send
+	at     cursor // at next, once that has been found
+	flying int    // bytes sent and not settled
 }
 
 // read adds a reader that starts at pos.
-func (p *partition) read(l *amqpserver.Link, pos position) {
+func (p *partition) read(l *amqpserver.Link, pos position) *wire.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r := &eventReader{link: l, next: p.next}
+	r := &eventReader{link: l, next: p.next.sequence}
 	if !pos.latest {
-		i := sort.Search(len(p.events), func(i int) bool { return pos.starts(p.events[i]) })
-		r.next = p.next - int64(len(p.events)-i)
+		at, err := p.seek(pos.starts)
+		if err != nil {
+			return &wire.Error{Condition: wire.CondInternalError, Description: err.Error()}
+		}
+		if at.left() {
+			r.at, r.next = at, at.sequence
+		}
 	}
 	p.readers[r] = struct{}{}
 	l.OnCredit = func() {
@@ -39,20 +44,40 @@ func (p *partition) read(l *amqpserver.Link, pos position) {
 		defer p.mu.Unlock()
 		delete(p.readers, r)
 	}
+	return nil
 }
 
-// pump sends a reader what it may have now. A reader that fell behind the oldest
-// event goes on with that one; it misses what is too large for it.
+// pump sends a reader what it may have now; it misses what is too large for it.
 func (p *partition) pump(r *eventReader) {
-	first := p.next - int64(len(p.events))
-	r.next = max(r.next, first)
-	for r.next < p.next && r.flying < maxFlying && r.link.Available() > 0 {
-		err := p.send(r, p.events[r.next-first].payload)
+	for r.next < p.next.sequence && r.flying < maxFlying && r.link.Available() > 0 {
+		e, err := p.event(r)
+		if err != nil {
+			p.log.Warn("a reader ends: its events cannot be read", "partition", p.id, "error", err)
+			delete(p.readers, r)
+			r.link.Detach(&wire.Error{Condition: wire.CondInternalError, Description: err.Error()})
+			return
+		}
+		err = p.send(r, e.payload)
 		if err != nil && !errors.Is(err, amqpserver.ErrMessageTooLarge) {
 			return
 		}
+		r.at.step(e)
 		r.next++
 	}
+}
+
+// event returns the next event of a reader, which there must be. One that fell
+// behind the oldest event goes on with that one.
+func (p *partition) event(r *eventReader) (logged, error) {
+	r.next = max(r.next, p.first())
+	if !r.at.left() || r.at.sequence != r.next {
+		at, err := p.seek(func(at place) bool { return at.sequence >= r.next })
+		if err != nil {
+			return logged{}, err
+		}
+		r.at = at
+	}
+	return r.at.event()
 }
 
 func (p *partition) send(r *eventReader, payload []byte) error {

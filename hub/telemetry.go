@@ -51,7 +51,7 @@ func (t *telemetryLink) receive(d *amqpserver.Delivery) {
 	part := t.hub.events.of(t.device.id)
 	decided := t.decide(part, messages)
 	if logs(decided) {
-		if err := part.append(t.device.id, messages); err != nil {
+		if err := part.append(messages); err != nil {
 			d.Settle(wire.Rejected{Error: faultDecode(err)})
 			return
 		}
