@@ -2,8 +2,6 @@ package hub
 
 import (
 	"cmp"
-	"strconv"
-	"strings"
 
 	"fieldpost/internal/amqpserver"
 	"fieldpost/internal/amqpserver/wire"
@@ -66,7 +64,7 @@ func (p *peer) route(l *amqpserver.Link, a address, text string) *wire.Error {
 	case direction{addressEvents, false}:
 		return p.service(l, a, text, func() *wire.Error { return p.hub.redirect(a) })
 	case direction{addressPartition, false}:
-		return p.service(l, a, text, func() *wire.Error { return p.openPartition(l, a, text) })
+		return p.service(l, a, text, func() *wire.Error { return p.hub.openReader(l, a) })
 	case direction{addressManagement, true}, direction{addressManagement, false}:
 		return p.service(l, a, text, func() *wire.Error { p.openManagement(l); return nil })
 	default:
@@ -146,18 +144,4 @@ func (p *peer) leaveOnDetach(l *amqpserver.Link) {
 		}
 		p.leave(l)
 	}
-}
-
-// openPartition answers a reader of the telemetry log.
-func (p *peer) openPartition(l *amqpserver.Link, a address, text string) *wire.Error {
-	group := a.resource[2]
-	n, err := strconv.ParseUint(a.partition, 10, 16)
-	if err != nil || n >= uint64(len(p.hub.events.partitions)) || !strings.EqualFold(group, "$Default") {
-		return faultAddress(text)
-	}
-	pos, err := startPosition(l.PeerAttach().Source.Filter)
-	if err != nil {
-		return faultInvalid("%v", err)
-	}
-	return p.hub.events.partitions[n].read(l, pos)
 }

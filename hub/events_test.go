@@ -50,6 +50,8 @@ func (r *rig) fill(n int) (partition string, events []hub.Event) {
 	return fmt.Sprint(events[0].Partition), events
 }
 
+func offsetOf(e hub.Event) string { return fmt.Sprint(e.Offset) }
+
 func TestPartitionReaders(t *testing.T) {
 	r := newRig(t, hub.Options{})
 	partition, events := r.fill(5)
@@ -153,9 +155,14 @@ func TestPartitionReaderThatSettlesNothingIsHeldUp(t *testing.T) {
 func TestPartitionReaderRefusals(t *testing.T) {
 	r := newRig(t, hub.Options{})
 	svc := r.asService()
-	for _, address := range []string{"fieldpost/ConsumerGroups/$Default/Partitions/4", "fieldpost/ConsumerGroups/$Default/Partitions/x", "fieldpost/ConsumerGroups/other/Partitions/0", "entity/ConsumerGroups/$Default/Partitions/0"} {
+	for address, want := range map[string]string{
+		"fieldpost/ConsumerGroups/$Default/Partitions/4": "com.microsoft:argument-out-of-range",
+		"fieldpost/ConsumerGroups/$Default/Partitions/x": "com.microsoft:argument-out-of-range",
+		"fieldpost/ConsumerGroups/other/Partitions/0":    "amqp:not-found",
+		"entity/ConsumerGroups/$Default/Partitions/0":    "amqp:not-found",
+	} {
 		_, err := svc.session.NewReceiver(r.ctx, address, nil)
-		r.wantCondition(err, "amqp:not-found")
+		r.wantCondition(err, want)
 	}
 	_, err := svc.session.NewReceiver(r.ctx, "fieldpost/ConsumerGroups/$Default/Partitions/0", &amqp.ReceiverOptions{
 		Filters: []amqp.LinkFilter{amqp.NewSelectorFilter("1 = 1")},

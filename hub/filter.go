@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -33,24 +32,48 @@ const (
 	selectorStart             = "amqp.annotation."
 )
 
-// startPosition reads the start out of the filters of a source; without one it is
-// the oldest event.
-func startPosition(filter wire.Map) (position, error) {
-	value, ok := filter[selectorName]
-	if !ok {
-		return position{by: byOffset, value: -1}, nil
-	}
-	if d, ok := value.(wire.Described); ok {
-		if d.Descriptor != selectorName && d.Descriptor != selectorCode {
-			return position{}, errors.New("selector filter has a descriptor that is not known")
+// startPosition reads the start out of the filters of a source; without a
+// selector it is the oldest event.
+func startPosition(filter wire.Map) (position, *wire.Error) {
+	pos := position{by: byOffset, value: -1}
+	found := false
+	for key, value := range filter {
+		text, ok, err := selectorText(key, value)
+		if err != nil {
+			return position{}, err
 		}
-		value = d.Value
+		if !ok {
+			continue
+		}
+		if found {
+			return position{}, faultInvalid("The source has more than one selector filter.")
+		}
+		found = true
+		parsed, invalid := parseSelector(text)
+		if invalid != nil {
+			return position{}, faultInvalid("%v", invalid)
+		}
+		pos = parsed
 	}
-	text, ok := value.(string)
+	return pos, nil
+}
+
+// selectorText returns the text of a selector filter. Its own descriptor tells
+// it, whatever its key, or the key, where the value has no descriptor.
+func selectorText(key, value any) (text string, ok bool, err *wire.Error) {
+	own := key == selectorName
+	if d, described := value.(wire.Described); described && (d.Descriptor == selectorName || d.Descriptor == selectorCode) {
+		own, value = true, d.Value
+	}
+	if !own {
+		return "", false, nil
+	}
+	text, ok = value.(string)
 	if !ok {
-		return position{}, errors.New("selector filter is not a string")
+		return "", false, faultEntity(wire.CondNotAllowed, "The link contains invalid filter type. "+
+			"System only support Jms or Apache selector filter type but we found type '%T' associated with key '%.100v'.", value, key)
 	}
-	return parseSelector(text)
+	return text, true, nil
 }
 
 // parseSelector reads one comparison such as
@@ -103,4 +126,17 @@ func (p position) starts(at place) bool {
 		value = at.enqueued.UnixMilli()
 	}
 	return value > p.value || p.inclusive && value == p.value
+}
+
+// checkPosition refuses a start behind the end of the log: the reader has another
+// log in mind. The number the next event will have is still good.
+func (p *partition) checkPosition(pos position) *wire.Error {
+	last := p.last()
+	switch {
+	case pos.by == byOffset && pos.value > max(last.offset, 0):
+		return faultBeyond("offset", pos.value, last.offset)
+	case pos.by == bySequence && pos.value > last.sequence+1:
+		return faultBeyond("sequence number", pos.value, last.sequence)
+	}
+	return nil
 }

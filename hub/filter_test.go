@@ -55,13 +55,22 @@ func TestStartPosition(t *testing.T) {
 	if got, err := startPosition(nil); err != nil || got != (position{by: byOffset, value: -1}) {
 		t.Errorf("no filter: %+v, %v", got, err)
 	}
-	for name, value := range map[string]any{
-		"other code": wire.Described{Descriptor: uint64(1), Value: text},
-		"number":     wire.Described{Descriptor: selectorCode, Value: int32(7)},
-		"null":       nil,
+	for name, c := range map[string]struct {
+		filter wire.Map
+		want   wire.Symbol // "" when it is taken
+	}{
+		"other key":    {wire.Map{wire.Symbol("selector"): wire.Described{Descriptor: selectorName, Value: text}}, ""},
+		"other filter": {wire.Map{wire.Symbol("no-local"): wire.Described{Descriptor: uint64(1), Value: "x"}, selectorName: text}, ""},
+		"other code":   {wire.Map{selectorName: wire.Described{Descriptor: uint64(1), Value: text}}, wire.CondNotAllowed},
+		"number":       {wire.Map{selectorName: wire.Described{Descriptor: selectorCode, Value: int32(7)}}, wire.CondNotAllowed},
+		"map":          {wire.Map{selectorName: wire.Map{}}, wire.CondNotAllowed},
+		"null":         {wire.Map{selectorName: nil}, wire.CondNotAllowed},
+		"two":          {wire.Map{wire.Symbol("selector"): wire.Described{Descriptor: selectorName, Value: text}, selectorName: text}, wire.CondInvalidField},
+		"nonsense":     {wire.Map{selectorName: "1 = 1"}, wire.CondInvalidField},
 	} {
-		if got, err := startPosition(wire.Map{selectorName: value}); err == nil {
-			t.Errorf("%s: %+v", name, got)
+		got, err := startPosition(c.filter)
+		if c.want == "" && (err != nil || got != want) || c.want != "" && (err == nil || err.Condition != c.want) {
+			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 }

@@ -19,6 +19,7 @@ type Hub struct {
 	door     *door
 	registry *registry
 	events   *eventLog
+	groups   *consumerGroups
 	feedback *feedbackQueue
 	engine   amqpserver.Options
 }
@@ -28,6 +29,10 @@ type Hub struct {
 func New(opts Options) (*Hub, error) {
 	opts = opts.withDefaults()
 	if err := checkSpillDir(opts.SpillDir); err != nil {
+		return nil, err
+	}
+	groups, err := newConsumerGroups(opts.ConsumerGroups)
+	if err != nil {
 		return nil, err
 	}
 	kept, err := openState(opts.Dir)
@@ -57,6 +62,7 @@ func New(opts Options) (*Hub, error) {
 		},
 		door:     d,
 		events:   newEventLog(opts),
+		groups:   groups,
 		feedback: newFeedbackQueue(opts),
 	}
 	h.registry, err = newRegistry(h, kept)

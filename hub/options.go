@@ -37,6 +37,9 @@ type Options struct {
 
 	// Partitions of the telemetry log. Default 4.
 	Partitions int
+	// ConsumerGroups are the names under which the log may be read, beside
+	// $Default. Default none.
+	ConsumerGroups []string
 	// LogBytes bounds the telemetry log in memory; each partition has an equal
 	// share. What is older is spilled, or dropped where nothing is spilled.
 	// Default 64 MiB, in bytes.

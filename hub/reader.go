@@ -13,18 +13,26 @@ const maxFlying = 16 << 20
 
 // eventReader is one receiver on a partition. It is guarded by partition.mu.
 type eventReader struct {
-	link   *amqpserver.Link
+	link    *amqpserver.Link
+	group   string // in lower case
+	name    string // as it calls itself
+	epoch   int64  // noEpoch for one that shares the partition
+	metrics bool   // it wants to be told where the partition ends
+
 	next   int64  // sequence number of the next event to send
 	at     cursor // at next, once that has been found
 	flying int    // bytes sent and not settled
 }
 
 // read adds a reader that starts at pos.
-func (p *partition) read(l *amqpserver.Link, pos position) *wire.Error {
+func (p *partition) read(r *eventReader, pos position) *wire.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r := &eventReader{link: l, next: p.next.sequence}
+	r.next = p.next.sequence
 	if !pos.latest {
+		if err := p.checkPosition(pos); err != nil {
+			return err
+		}
 		at, err := p.seek(pos.starts)
 		if err != nil {
 			return &wire.Error{Condition: wire.CondInternalError, Description: err.Error()}
@@ -33,13 +41,15 @@ func (p *partition) read(l *amqpserver.Link, pos position) *wire.Error {
 			r.at, r.next = at, at.sequence
 		}
 	}
-	p.readers[r] = struct{}{}
-	l.OnCredit = func() {
+	if err := p.admit(r); err != nil {
+		return err
+	}
+	r.link.OnCredit = func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.pump(r)
 	}
-	l.OnDetach = func() {
+	r.link.OnDetach = func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		delete(p.readers, r)
@@ -51,13 +61,17 @@ func (p *partition) read(l *amqpserver.Link, pos position) *wire.Error {
 func (p *partition) pump(r *eventReader) {
 	for r.next < p.next.sequence && r.flying < maxFlying && r.link.Available() > 0 {
 		e, err := p.event(r)
+		payload := e.payload
+		if err == nil && r.metrics {
+			payload, err = withMetrics(payload, p.last())
+		}
 		if err != nil {
-			p.log.Warn("a reader ends: its events cannot be read", "partition", p.id, "error", err)
+			p.log.Warn("a reader of events ends", "partition", p.id, "error", err)
 			delete(p.readers, r)
 			r.link.Detach(&wire.Error{Condition: wire.CondInternalError, Description: err.Error()})
 			return
 		}
-		err = p.send(r, e.payload)
+		err = p.send(r, payload)
 		if err != nil && !errors.Is(err, amqpserver.ErrMessageTooLarge) {
 			return
 		}
