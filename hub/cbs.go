@@ -12,12 +12,12 @@ const maxClaims = 1000 // tokens per connection
 
 // openCBS answers the two links of claims based security.
 func (p *peer) openCBS(l *amqpserver.Link) {
-	p.cbs.serve(l, func(request *wire.Message) (int32, string, any) {
+	p.cbs.serve(l, func(request *wire.Message) answer {
 		status, description := p.putToken(request)
 		if status != statusOK {
 			p.hub.log.Info("token refused", "peer", p.conn.RemoteAddr(), "status", status, "reason", short(description))
 		}
-		return status, description, nil
+		return answer{status: status, description: description}
 	})
 }
 

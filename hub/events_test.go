@@ -31,7 +31,7 @@ func TestEventsAreRedirected(t *testing.T) {
 		}
 		host := r.hub.HostName()
 		if e.Info["hostname"] != "localhost" || e.Info["network-host"] != "localhost" || fmt.Sprintf("localhost:%v", e.Info["port"]) != host ||
-			e.Info["address"] != "amqps://"+host+"/fieldpost/"+path {
+			e.Info["address"] != "amqps://"+host+"/fieldpost/"+path || e.Info["com.microsoft:tracking-id"] == nil {
 			t.Errorf("%s: info %v", address, e.Info)
 		}
 	}
@@ -176,6 +176,7 @@ func TestManagementReads(t *testing.T) {
 	svc := r.asService()
 	replyTo := "reply-here"
 	out, in := svc.sender("$management"), svc.receiver("$management", &amqp.ReceiverOptions{TargetAddress: replyTo})
+	var refused map[string]any
 	ask := func(properties map[string]any) (map[string]any, int32) {
 		t.Helper()
 		r.must(out.Send(r.ctx, &amqp.Message{
@@ -188,6 +189,7 @@ func TestManagementReads(t *testing.T) {
 		if m.Properties.CorrelationID != "q" {
 			t.Errorf("correlation-id %v", m.Properties.CorrelationID)
 		}
+		refused = m.ApplicationProperties
 		body, _ := m.Value.(map[string]any)
 		status, _ := m.ApplicationProperties["status-code"].(int32)
 		return body, status
@@ -212,15 +214,24 @@ func TestManagementReads(t *testing.T) {
 			t.Errorf("empty partition: %d %v", status, body)
 		}
 	}
-	for _, bad := range []map[string]any{
-		nil,
-		{"operation": "WRITE", "name": "fieldpost", "type": "com.microsoft:eventhub"},
-		{"operation": "READ", "name": "other", "type": "com.microsoft:eventhub"},
-		{"operation": "READ", "name": "fieldpost", "type": "other"},
-		{"operation": "READ", "name": "fieldpost", "type": "com.microsoft:partition", "partition": "3"},
+	for _, c := range []struct {
+		properties      map[string]any
+		status          int32
+		condition, text string
+	}{
+		{nil, 400, "amqp:not-implemented", "operation"},
+		{map[string]any{"operation": "WRITE", "name": "fieldpost", "type": "com.microsoft:eventhub"}, 400, "amqp:not-implemented", "operation"},
+		{map[string]any{"operation": "READ", "name": "other", "type": "com.microsoft:eventhub"}, 404, "amqp:not-found", "could not be found"},
+		{map[string]any{"operation": "READ", "name": "fieldpost", "type": "other"}, 400, "amqp:not-implemented", "type"},
+		{map[string]any{"operation": "READ", "name": "fieldpost", "type": "com.microsoft:partition", "partition": "3"}, 400,
+			"com.microsoft:argument-out-of-range", "The specified partition is invalid for an EventHub partition sender or receiver. It should be between 0 and 2."},
+		{map[string]any{"operation": "READ", "name": "fieldpost", "type": "com.microsoft:partition"}, 400,
+			"com.microsoft:argument-out-of-range", "The specified partition is invalid"},
 	} {
-		if _, status := ask(bad); status != 400 && status != 404 {
-			t.Errorf("%v: %d", bad, status)
+		_, status := ask(c.properties)
+		text, _ := refused["status-description"].(string)
+		if status != c.status || fmt.Sprint(refused["error-condition"]) != c.condition || !strings.Contains(text, c.text) {
+			t.Errorf("%v: %v", c.properties, refused)
 		}
 	}
 }

@@ -24,6 +24,7 @@ func (h *Hub) redirect(a address) *wire.Error {
 			wire.Symbol("network-host"): host,
 			wire.Symbol("port"):         uint16(port),
 			wire.Symbol("address"):      to,
+			infoTrackingID:              newTrackingID(),
 		},
 	}
 }

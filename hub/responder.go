@@ -30,6 +30,14 @@ type responder struct {
 	sent      uint32 // replies, the delivery tag
 }
 
+// answer is what a node says to a request.
+type answer struct {
+	status      int32
+	description string
+	condition   wire.Symbol // of a refusal; "" leaves it out
+	body        any
+}
+
 type reply struct {
 	to      string
 	payload []byte
@@ -37,7 +45,7 @@ type reply struct {
 
 // serve answers one of the node's links: replies go to those that receive, and
 // handle answers the requests of those that send.
-func (r *responder) serve(l *amqpserver.Link, handle func(*wire.Message) (status int32, description string, body any)) {
+func (r *responder) serve(l *amqpserver.Link, handle func(*wire.Message) answer) {
 	if !l.PeerSends() {
 		r.receive(l)
 		return
@@ -57,8 +65,7 @@ func (r *responder) serve(l *amqpserver.Link, handle func(*wire.Message) (status
 		// Microsoft's C client takes a reply that overtakes the settlement of its
 		// request for a failure.
 		d.Settle(wire.Accepted{})
-		status, description, body := handle(request)
-		r.answer(request, status, description, body)
+		r.reply(request, handle(request))
 	}
 }
 
@@ -71,9 +78,9 @@ func (r *responder) receive(l *amqpserver.Link) {
 	}
 }
 
-// answer replies to a request: the correlation-id is its message-id, type
-// included, or absent when it had none.
-func (r *responder) answer(request *wire.Message, status int32, description string, body any) {
+// reply answers a request: the correlation-id is its message-id, type included,
+// or absent when it had none.
+func (r *responder) reply(request *wire.Message, a answer) {
 	properties := &wire.Properties{}
 	to := ""
 	if request.Properties != nil {
@@ -83,11 +90,14 @@ func (r *responder) answer(request *wire.Message, status int32, description stri
 	m := &wire.Message{
 		Properties: properties,
 		ApplicationProperties: wire.Map{
-			"status-code":        status,
-			"status-description": description,
+			"status-code":        a.status,
+			"status-description": a.description,
 		},
-		Value:    body,
+		Value:    a.body,
 		HasValue: true,
+	}
+	if a.condition != "" {
+		m.ApplicationProperties["error-condition"] = a.condition
 	}
 	payload, err := m.Marshal()
 	if err != nil {
