@@ -16,6 +16,8 @@ const (
 	addressFeedback               // /messages/serviceBound/feedback
 	addressEvents                 // /messages/events..., redirected
 	addressPartition              // {entity}/ConsumerGroups/{group}/Partitions/{n}
+	addressEntity                 // {entity}
+	addressProduce                // {entity}/Partitions/{n}
 	addressManagement             // $management and {entity}/$management
 )
 
@@ -26,7 +28,7 @@ type address struct {
 	deviceID  string   // decoded: the links of a device
 	moduleID  string   // decoded: of a module, "" for the device itself
 	rest      resource // events: what follows /messages/events
-	partition string   // partition: its number as text
+	partition string   // partitions, in both directions: the number as text
 }
 
 // identity names the device or module an address belongs to.
@@ -78,6 +80,10 @@ func parseAddress(text string) address {
 		a.kind = addressFeedback
 	case is("messages", "events"):
 		a.kind, a.rest = addressEvents, res[2:]
+	case n == 1 && is(entityName):
+		a.kind = addressEntity
+	case n == 3 && is(entityName, "partitions", "*"):
+		a.kind, a.partition = addressProduce, res[2]
 	case n == 5 && is(entityName, "consumergroups", "*", "partitions", "*"):
 		a.kind, a.partition = addressPartition, res[4]
 	}

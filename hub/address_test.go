@@ -57,7 +57,14 @@ func TestParseAddress(t *testing.T) {
 		{"/devices/dev1/modules/m/methods/devicebound", addressMethods, "dev1"},
 		{"/messages/serviceBound/filenotifications", addressUnknown, ""},
 		{"other/ConsumerGroups/$Default/Partitions/3", addressUnknown, ""},
-		{"fieldpost", addressUnknown, ""},
+		{"fieldpost", addressEntity, ""},
+		{"/Fieldpost/", addressEntity, ""},
+		{"amqps://localhost/fieldpost", addressEntity, ""},
+		{"fieldpost/Partitions/2", addressProduce, "2"},
+		{"sb://localhost:5671/fieldpost/partitions/x", addressProduce, "x"},
+		{"fieldpost/Partitions", addressUnknown, ""},
+		{"fieldpost/Partitions/", addressUnknown, ""},
+		{"fieldpost/Publishers/p", addressUnknown, ""},
 	}
 	for _, c := range cases {
 		a := parseAddress(c.text)

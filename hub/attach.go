@@ -65,6 +65,8 @@ func (p *peer) route(l *amqpserver.Link, a address, text string) *wire.Error {
 		return p.service(l, a, text, func() *wire.Error { return p.hub.redirect(a) })
 	case direction{addressPartition, false}:
 		return p.service(l, a, text, func() *wire.Error { return p.hub.openReader(l, a) })
+	case direction{addressEntity, true}, direction{addressProduce, true}:
+		return p.service(l, a, text, func() *wire.Error { return p.hub.openProducer(l, a) })
 	case direction{addressManagement, true}, direction{addressManagement, false}:
 		return p.service(l, a, text, func() *wire.Error { p.openManagement(l); return nil })
 	default:

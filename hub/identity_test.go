@@ -53,6 +53,8 @@ func TestRightsByAddress(t *testing.T) {
 		"/messages/devicebound":                   service,
 		"$management":                             service,
 		"fieldpost/$management":                   service,
+		"fieldpost":                               service,
+		"fieldpost/Partitions/0":                  service,
 	}
 	receivers := map[string]int{
 		deviceboundAddress("dev1"):                       device,

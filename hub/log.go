@@ -2,6 +2,7 @@ package hub
 
 import (
 	"hash/fnv"
+	"sync/atomic"
 	"time"
 
 	"fieldpost/internal/amqpserver/wire"
@@ -11,6 +12,7 @@ import (
 type eventLog struct {
 	created    time.Time
 	partitions []*partition
+	turn       atomic.Uint32 // partitions given to events without a key
 }
 
 func newEventLog(opts Options) *eventLog {

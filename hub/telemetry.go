@@ -112,6 +112,10 @@ func splitTransfer(format uint32, payload []byte) ([]*wire.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	return splitMessage(format, outer)
+}
+
+func splitMessage(format uint32, outer *wire.Message) ([]*wire.Message, error) {
 	switch format {
 	case 0:
 		return []*wire.Message{outer}, nil
