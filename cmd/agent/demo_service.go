@@ -59,7 +59,7 @@ func (s *serviceSide) again(ctx context.Context, read func(context.Context, *ser
 }
 
 func (s *serviceSide) readEvents(ctx context.Context, client *service.Client) error {
-	events, err := client.Events(ctx, service.From{})
+	events, err := client.Events(ctx, service.EventOptions{})
 	if err != nil {
 		return err
 	}

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -17,26 +19,41 @@ func eventsCommand() command {
 	return command{
 		name:    "events",
 		summary: "what devices have sent",
-		help: `Prints a line for each event of the hub's log, all partitions, until it is
-interrupted. Reading takes nothing away.
+		help: `Prints a line for each event of the hub's log until it is interrupted: a table,
+or JSON. Reading takes nothing away.
 
 --from: latest (what comes from now on), start (all the log still holds),
 15m (what came in the last 15 minutes), time:2026-01-31T12:00:00Z,
-sequence:N or offset:TEXT (what stands behind it, in each partition).`,
+sequence:N or offset:TEXT (what stands behind it, in each partition; a hub
+refuses what lies behind the end of one: name the --partition).
+
+Up to five readers share a partition of a consumer group. --epoch 0 or above
+takes it for oneself: it drives out readers with no epoch or none above this one.`,
 		example: "hub events --hub hub.json --from start --device gateway-1 --json",
 		define: func(flags *flag.FlagSet) func(context.Context, streams, []string) error {
 			var t target
 			var w watch
 			t.define(flags)
 			from := flags.String("from", "latest", "`PLACE` in the log to begin at")
+			var opts service.EventOptions
+			flags.StringVar(&opts.ConsumerGroup, "consumer-group", "$Default", "`NAME` under which to read")
+			flags.StringVar(&opts.Partition, "partition", "", "read this `ID` alone; default all")
+			flags.Func("epoch", "own the partitions, with this `NUMBER`; default share them", func(text string) error {
+				n, err := strconv.ParseInt(text, 10, 64)
+				if err != nil || n < 0 {
+					return errors.New("must be a number of 0 or above")
+				}
+				opts.Epoch = &n
+				return nil
+			})
 			device := flags.String("device", "", "only events of the device with this `ID`")
 			w.define(flags, "event")
 			return func(ctx context.Context, std streams, args []string) error {
 				if err := noArguments(args); err != nil {
 					return err
 				}
-				at, err := service.ParseFrom(*from, time.Now())
-				if err != nil {
+				var err error
+				if opts.From, err = service.ParseFrom(*from, time.Now()); err != nil {
 					return usagef("--from %w", err)
 				}
 				client, done, err := t.dial(ctx)
@@ -44,11 +61,16 @@ sequence:N or offset:TEXT (what stands behind it, in each partition).`,
 					return err
 				}
 				defer done()
-				events, err := client.Events(ctx, at)
+				events, err := client.Events(ctx, opts)
 				if err != nil {
 					return err
 				}
 				defer events.Close()
+				if !w.json {
+					if _, err := fmt.Fprintf(std.out, eventRow, "TIME", "DEVICE", "PLACE", "SUBJECT", "BODY", "PROPERTIES"); err != nil {
+						return err
+					}
+				}
 				return w.run(ctx, func(ctx context.Context) (int, error) {
 					e, err := events.Next(ctx)
 					if err != nil || *device != "" && e.DeviceID != *device {
@@ -103,6 +125,10 @@ func eventLine(e service.Event) event {
 	return line
 }
 
+// eventRow is a line of the table: time, device, partition and sequence number,
+// subject, body, properties.
+const eventRow = "%-24s  %-16s  %-10s  %-12s  %s  %s\n"
+
 func (w *watch) printEvent(std streams, e service.Event) error {
 	if w.json {
 		return printJSON(std.out, eventLine(e))
@@ -118,7 +144,8 @@ func (w *watch) printEvent(std streams, e service.Event) error {
 		}
 	}
 	slices.Sort(props)
-	_, err := fmt.Fprintf(std.out, "%s  %s  %s/%d  %s  %s  %s\n", clockText(at), orDash(e.DeviceID),
-		orDash(e.Partition), e.SequenceNumber, orDash(e.Subject), orDash(string(e.Body)), strings.Join(props, " "))
+	place := fmt.Sprintf("%s/%d", orDash(e.Partition), e.SequenceNumber)
+	_, err := fmt.Fprintf(std.out, eventRow, clockText(at), orDash(e.DeviceID), place,
+		orDash(e.Subject), orDash(string(e.Body)), strings.Join(props, " "))
 	return err
 }

@@ -22,7 +22,10 @@ const firstDevice = "gateway-1"
 type serving struct {
 	listen, hostName, dir, caOut, keyLog string
 	cert, key, deviceCA                  string
-	devices, modules, x509               list
+	devices, modules, x509, groups       list
+	partitions                           int
+	log, spill                           size
+	spillDir                             string
 	feedbackEvery                        time.Duration
 	rest                                 string
 	deviceFeedback                       bool
@@ -49,6 +52,12 @@ memory only. What it prints first holds keys: they are good for this hub alone.`
 			flags.StringVar(&s.cert, "cert", "", "`FILE` with a server certificate and its chain, PEM, in place of one made here; needs --key")
 			flags.StringVar(&s.key, "key", "", "`FILE` with the key of --cert, PEM")
 			flags.BoolVar(&s.webSocket, "websocket", true, "serve AMQP over WebSocket too")
+			flags.IntVar(&s.partitions, "partitions", 4, "`N` partitions of the event log, 1 to 32")
+			flags.Var(&s.groups, "consumer-group", "let events be read under this `NAME` too, beside $Default; may be repeated")
+			s.log, s.spill = 64<<20, 1<<30
+			flags.Var(&s.log, "log-bytes", "`SIZE` of the event log in memory; the oldest events go first")
+			flags.StringVar(&s.spillDir, "log-spill", "", "`DIR` for the events that memory has no room for; they are dropped without it")
+			flags.Var(&s.spill, "log-spill-bytes", "`SIZE` of the events in --log-spill; the oldest go first")
 			flags.StringVar(&s.caOut, "ca-out", "", "write the certificate authority to this `FILE`, PEM")
 			flags.DurationVar(&s.feedbackEvery, "feedback-every", 15*time.Second, "longest time feedback waits for more to share its message")
 			flags.StringVar(&s.rest, "rest", "127.0.0.1:0", "`HOST:PORT` for twins, methods and purges over HTTPS; none for no such door")
@@ -70,6 +79,9 @@ func (s *serving) run(ctx context.Context, std streams) error {
 	if s.feedbackEvery <= 0 {
 		return usagef("--feedback-every %s is not above 0", s.feedbackEvery)
 	}
+	if s.partitions < 1 || s.partitions > 32 {
+		return usagef("--partitions %d is not 1 to 32", s.partitions)
+	}
 	if s.dir != "" {
 		unlock, err := lockDir(s.dir)
 		if err != nil {
@@ -80,6 +92,8 @@ func (s *serving) run(ctx context.Context, std streams) error {
 	opts := hub.Options{
 		Listen: s.listen, HostName: s.hostName, Dir: s.dir, FeedbackEvery: s.feedbackEvery,
 		NoWebSocket: !s.webSocket, DeviceFeedbackLink: s.deviceFeedback,
+		Partitions: s.partitions, ConsumerGroups: s.groups,
+		LogBytes: int64(s.log), SpillDir: s.spillDir, SpillBytes: int64(s.spill),
 		Log: slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: s.level()})),
 	}
 	if s.keyLog != "" {

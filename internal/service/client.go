@@ -19,7 +19,6 @@ type Options struct {
 	ConnectionString string         // HostName=..;SharedAccessKeyName=..;SharedAccessKey=..; required
 	RootCAs          *x509.CertPool // authorities that may vouch for the hub; default those of the system
 	Addr             string         // host:port to dial; default the connection string's HostName, port 5671
-	ConsumerGroup    string         // whose view of the event log Events takes; default "$Default"
 	KeyLog           io.Writer      // receives the TLS secrets in NSS format, for tshark; default none
 	Timeout          time.Duration  // longest wait for one answer of the hub; default 30 s
 	TokenLife        time.Duration  // validity of a token, renewed at four fifths; at least 2 s, default 1 h
@@ -73,9 +72,6 @@ func (o *Options) prepare() (auth.ConnectionString, error) {
 	}
 	if cs.SharedAccessKey.IsZero() {
 		return cs, fmt.Errorf("%w: the connection string has no SharedAccessKey", ErrConfig)
-	}
-	if o.ConsumerGroup == "" {
-		o.ConsumerGroup = "$Default"
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second

@@ -72,6 +72,36 @@ func (e *HubError) Hint() string {
 	}
 }
 
+// eventRefusal is a refusal whose next move is another for readers of events.
+type eventRefusal struct{ *HubError }
+
+func (e *eventRefusal) Unwrap() error { return e.HubError }
+
+// Hint says what to do about it.
+func (e *eventRefusal) Hint() string {
+	switch amqp.ErrCond(e.Condition) {
+	case amqp.ErrCondStolen:
+		return "another reader owns the partition: read in a consumer group of your own, or with a higher epoch"
+	case amqp.ErrCondNotFound:
+		return "a consumer group must be made before it is read in: hub serve --consumer-group NAME on a local hub"
+	case amqp.ErrCondResourceLimitExceeded:
+		return "five readers at most share a partition of a consumer group: end one, or read in another group"
+	case "com.microsoft:argument-error":
+		return "sequence numbers and offsets count in each partition by itself: name the partition they belong to"
+	default:
+		return e.HubError.Hint()
+	}
+}
+
+// eventError is opError for readers of events.
+func eventError(op string, err error) error {
+	err = opError(op, err)
+	if said, ok := err.(*HubError); ok {
+		return &eventRefusal{said}
+	}
+	return err
+}
+
 // hubError makes a HubError of what the peer said. The description of a real
 // hub is often JSON with a number in it, otherwise plain text.
 func hubError(op string, e *amqp.Error) *HubError {

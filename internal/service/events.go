@@ -11,7 +11,18 @@ import (
 // partitionCredit is how many events of a partition the log sends ahead.
 const partitionCredit = 100
 
-// EventReader reads the event log, all partitions merged: in order within a
+// defaultGroup is the consumer group every hub has.
+const defaultGroup = "$Default"
+
+// EventOptions say what of the event log to read, and as whom.
+type EventOptions struct {
+	From          From   // where to begin; default the start of what the log still holds
+	ConsumerGroup string // whose view of the log; default "$Default"
+	Partition     string // the only partition to read; default all
+	Epoch         *int64 // 0 or above: drive out readers of the group without a higher one, and be driven out by such; default none, to share
+}
+
+// EventReader reads the event log, its partitions merged: in order within a
 // partition, in no order between them. It is for one goroutine.
 type EventReader struct {
 	log   *connection
@@ -34,9 +45,13 @@ func (p *partitionLink) next() *amqp.Message {
 	return p.receiver.Prefetched()
 }
 
-// Events opens the event log at from. It follows the hub's redirect and takes a
-// connection of its own.
-func (c *Client) Events(ctx context.Context, from From) (*EventReader, error) {
+// Events opens the event log. It follows the hub's redirect and takes a
+// connection of its own. A reader with an epoch that is driven out by another gets
+// a *HubError of condition amqp:link:stolen.
+func (c *Client) Events(ctx context.Context, opts EventOptions) (*EventReader, error) {
+	if opts.ConsumerGroup == "" {
+		opts.ConsumerGroup = defaultGroup
+	}
 	at, err := c.locate(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("locate events: %w", err)
@@ -46,7 +61,7 @@ func (c *Client) Events(ctx context.Context, from From) (*EventReader, error) {
 		return nil, fmt.Errorf("open events: %w", err)
 	}
 	r := &EventReader{log: log}
-	if err := r.attach(ctx, at, c.opts.ConsumerGroup, from); err != nil {
+	if err := r.attach(ctx, at, opts); err != nil {
 		log.close()
 		return nil, fmt.Errorf("open events: %w", err)
 	}
@@ -54,35 +69,42 @@ func (c *Client) Events(ctx context.Context, from From) (*EventReader, error) {
 }
 
 // attach opens one link per partition, on one session.
-func (r *EventReader) attach(ctx context.Context, at endpoint, group string, from From) error {
-	ids, err := partitions(ctx, r.log, at.entity)
-	if err != nil {
-		return err
+func (r *EventReader) attach(ctx context.Context, at endpoint, opts EventOptions) error {
+	ids := []string{opts.Partition}
+	if opts.Partition == "" {
+		var err error
+		if ids, err = partitions(ctx, r.log, at.entity); err != nil {
+			return err
+		}
 	}
 	session, err := r.log.session(ctx)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		receiver, err := r.receiver(ctx, session, at.source(group, id), from)
+		receiver, err := r.receiver(ctx, session, at.source(opts.ConsumerGroup, id), opts)
 		if err != nil {
-			return opError("attach to partition "+id, err)
+			return eventError("attach to partition "+id, err)
 		}
 		r.links = append(r.links, &partitionLink{id: id, receiver: receiver})
 	}
 	return nil
 }
 
-func (r *EventReader) receiver(ctx context.Context, session *amqp.Session, source string, from From) (*amqp.Receiver, error) {
+func (r *EventReader) receiver(ctx context.Context, session *amqp.Session, source string, opts EventOptions) (*amqp.Receiver, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.log.timeout)
 	defer cancel()
-	return session.NewReceiver(ctx, source, &amqp.ReceiverOptions{
+	receiver := &amqp.ReceiverOptions{
 		Credit:  partitionCredit,
-		Filters: []amqp.LinkFilter{amqp.NewSelectorFilter(from.selector())},
-	})
+		Filters: []amqp.LinkFilter{amqp.NewSelectorFilter(opts.From.selector())},
+	}
+	if opts.Epoch != nil {
+		receiver.Properties = map[string]any{"com.microsoft:epoch": *opts.Epoch}
+	}
+	return session.NewReceiver(ctx, source, receiver)
 }
 
-// Partitions is the number of partitions of the log.
+// Partitions is the number of partitions read.
 func (r *EventReader) Partitions() int { return len(r.links) }
 
 // Next waits for the next event of any partition.
@@ -94,12 +116,12 @@ func (r *EventReader) Next(ctx context.Context) (Event, error) {
 		return err
 	})
 	if err != nil {
-		return Event{}, opError("read events", err)
+		return Event{}, eventError("read events", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.log.timeout)
 	defer cancel()
 	if err := from.receiver.AcceptMessage(ctx, msg); err != nil {
-		return Event{}, opError("read events of partition "+from.id, err)
+		return Event{}, eventError("read events of partition "+from.id, err)
 	}
 	return eventOf(from.id, msg), nil
 }

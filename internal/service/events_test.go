@@ -2,7 +2,9 @@ package service_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,5 +130,72 @@ func TestKeyLog(t *testing.T) {
 	b.client(service.Options{KeyLog: &log}).Close()
 	if !bytes.Contains(log.Bytes(), []byte("CLIENT_TRAFFIC_SECRET_0 ")) {
 		t.Errorf("key log: %q", log.Bytes())
+	}
+}
+
+func TestEventsOfOnePartition(t *testing.T) {
+	ids := deviceIDs(12)
+	b := newBench(t, hub.Options{ConsumerGroups: []string{"desk"}}, ids...)
+	c := b.client(service.Options{})
+	for _, id := range ids {
+		b.telemetry(id)("x")
+	}
+	count := make(map[string]int)
+	for _, e := range b.hub.Events() {
+		count[fmt.Sprint(e.Partition)]++
+	}
+	if len(count) != 4 {
+		t.Fatalf("the devices are on partitions %v only", count)
+	}
+	for partition, n := range count {
+		events := b.read(c, service.EventOptions{Partition: partition, ConsumerGroup: "desk"})
+		if events.Partitions() != 1 {
+			t.Errorf("%d partitions", events.Partitions())
+		}
+		for range n {
+			if e := b.next(events); e.Partition != partition {
+				t.Errorf("event of partition %s", e.Partition)
+			}
+		}
+	}
+}
+
+func TestEventsWithAnEpoch(t *testing.T) {
+	b := newBench(t, hub.Options{Partitions: 2}, "d1")
+	c := b.client(service.Options{})
+	one, two := int64(1), int64(2)
+	first := b.read(c, service.EventOptions{Epoch: &one})
+	b.read(c, service.EventOptions{Epoch: &two})
+	_, err := first.Next(b.ctx)
+	b.refused(err, "amqp:link:stolen", "higher epoch")
+	_, err = c.Events(b.ctx, service.EventOptions{Epoch: &one})
+	b.refused(err, "amqp:link:stolen", "higher epoch")
+	_, err = c.Events(b.ctx, service.EventOptions{})
+	b.refused(err, "amqp:link:stolen", "consumer group of your own")
+}
+
+func TestEventRefusals(t *testing.T) {
+	b := newBench(t, hub.Options{Partitions: 1}, "d1")
+	c := b.client(service.Options{})
+	_, err := c.Events(b.ctx, service.EventOptions{ConsumerGroup: "nobody"})
+	b.refused(err, "amqp:not-found", "--consumer-group")
+	_, err = c.Events(b.ctx, service.EventOptions{Partition: "7"})
+	b.refused(err, "com.microsoft:argument-out-of-range", "")
+	_, err = c.Events(b.ctx, service.EventOptions{From: service.FromSequence(500)})
+	b.refused(err, "com.microsoft:argument-error", "partition")
+	for range 5 {
+		b.read(c, service.EventOptions{})
+	}
+	_, err = c.Events(b.ctx, service.EventOptions{})
+	b.refused(err, "amqp:resource-limit-exceeded", "five readers")
+}
+
+// refused checks a refusal and its hint.
+func (b *bench) refused(err error, condition, hint string) {
+	b.Helper()
+	var said *service.HubError
+	var helper interface{ Hint() string }
+	if !errors.As(err, &said) || said.Condition != condition || !errors.As(err, &helper) || !strings.Contains(helper.Hint(), hint) {
+		b.Errorf("error %v, want %s", err, condition)
 	}
 }

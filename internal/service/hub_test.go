@@ -130,7 +130,12 @@ func (b *bench) next(events *service.EventReader) service.Event {
 
 func (b *bench) events(c *service.Client, from service.From) *service.EventReader {
 	b.Helper()
-	events, err := c.Events(b.ctx, from)
+	return b.read(c, service.EventOptions{From: from})
+}
+
+func (b *bench) read(c *service.Client, opts service.EventOptions) *service.EventReader {
+	b.Helper()
+	events, err := c.Events(b.ctx, opts)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -45,7 +45,7 @@ func TestRealHub(t *testing.T) {
 		t.Fatal(err)
 	}
 	feedback.Close()
-	events, err := c.Events(ctx, service.FromLatest())
+	events, err := c.Events(ctx, service.EventOptions{From: service.FromLatest()})
 	if err != nil {
 		t.Fatal(err)
 	}

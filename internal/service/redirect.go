@@ -54,7 +54,7 @@ func (c *Client) locate(ctx context.Context) (endpoint, error) {
 		return endpoint{}, err
 	}
 	defer endSession(c.opts.Timeout, session)
-	path := "/messages/events/ConsumerGroups/" + c.opts.ConsumerGroup + "/Partitions/0"
+	path := "/messages/events/ConsumerGroups/" + defaultGroup + "/Partitions/0"
 	_, err = session.NewReceiver(ctx, path, nil)
 	if err == nil {
 		return endpoint{}, fmt.Errorf("attach to %s: the hub did not redirect", path)
