@@ -132,17 +132,3 @@ func TestResourceCovers(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParseAddress(f *testing.F) {
-	f.Add("/devices/a%20b/messages/events")
-	f.Add("amqps://h:1/fieldpost/ConsumerGroups/$Default/Partitions/0")
-	f.Add("//%")
-	names := newHostNames("localhost", 5671)
-	f.Fuzz(func(t *testing.T, text string) {
-		a := parseAddress(text)
-		if (a.kind == addressTelemetry || a.kind == addressDeviceQ) && len(a.resource) != 4 {
-			t.Errorf("%q gives %+v", text, a)
-		}
-		names.parseAudience(text)
-	})
-}

@@ -17,3 +17,15 @@ func (h *Hub) Owner(id string) string {
 	}
 	return d.owner.conn.RemoteAddr().String()
 }
+
+// Held returns how many events the log holds, and how many bytes of it are on
+// disk.
+func (h *Hub) Held() (events, onDisk int64) {
+	for _, p := range h.events.partitions {
+		p.mu.Lock()
+		events += p.next.sequence - p.first()
+		onDisk += p.spill.used
+		p.mu.Unlock()
+	}
+	return events, onDisk
+}
