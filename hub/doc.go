@@ -23,12 +23,13 @@
 //   - Services: cloud-to-device messages, feedback, and the redirect to the
 //     events.
 //   - The Event Hubs side on the same listener: the entity "fieldpost", its
-//     partitions, selector filters and management node.
+//     partitions, consumer groups, epochs, selector filters and management node,
+//     and producers of events that no device sent.
 //
 // # Promises
 //
 //   - Memory is bounded: connections, tokens, queues, twins, calls, feedback and
-//     log each have a limit, and the log drops its oldest events first.
+//     log each have a limit, and the log spills or drops its oldest events first.
 //   - Telemetry is logged before it is answered. A message is logged once for
 //     each time it is sent: the hub drops no duplicates.
 //   - A cloud-to-device message reaches the device at least once unless it
@@ -44,10 +45,9 @@
 //
 // # Limits
 //
-// The log, the queues, the twins and the feedback are lost with the process; Options.Dir
-// keeps identities and keys only. One directory serves one hub at a time. The
-// size limits count the encoded message. A certificate counts by its thumbprint
-// whatever its dates. The registry has no REST interface. Not served: consumer
-// groups beside $Default, epochs,
-// sending to the entity, throttling and quotas.
+// The log, the queues, the twins and the feedback are lost with the process;
+// Options.Dir keeps identities and keys only. One directory serves one hub at a
+// time. The size limits count the encoded message. A certificate counts by its
+// thumbprint whatever its dates. Not served: the REST interface of the registry,
+// Azure AD tokens, queries over twins, throttling and quotas.
 package hub

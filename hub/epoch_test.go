@@ -2,7 +2,10 @@ package hub_test
 
 import (
 	"errors"
+	"net"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,6 +96,45 @@ func TestEpochDrivesOutReadersWithoutOne(t *testing.T) {
 		svc.stolen(in, "New receiver 'nil' with higher epoch of '1' is created hence current receiver 'nil' with epoch '' is getting disconnected. "+
 			"If you are recreating the receiver, make sure a higher epoch is used.")
 	}
+}
+
+// deafConn is a connection whose end stops listening, though it stays open.
+type deafConn struct {
+	net.Conn
+	deaf   atomic.Bool
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (c *deafConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if c.deaf.Load() {
+		<-c.closed
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+func (c *deafConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}
+
+func TestReaderThatIsDrivenOutNeedNotAnswer(t *testing.T) {
+	r := newRig(t, hub.Options{Partitions: 1})
+	svc := r.asService()
+	dial := r.dial
+	deaf := &deafConn{Conn: dial(), closed: make(chan struct{})}
+	r.dial = func() net.Conn { return deaf }
+	older := r.asService()
+	r.dial = dial
+	address := groupAddress("$Default", 0)
+	older.receiver(address, epoch(int64(4), ""))
+	deaf.deaf.Store(true)
+	newer := svc.receiver(address, epoch(int64(5), ""))
+	r.must(newer.Close(r.ctx))
+	svc.receiver(address, nil)
+	r.must(deaf.Close())
 }
 
 func TestEpochEndsWithItsConnection(t *testing.T) {

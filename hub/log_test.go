@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -126,6 +127,9 @@ func TestSpilledLogLeavesNoFiles(t *testing.T) {
 	if p.spill.used == 0 {
 		t.Fatal("nothing was spilled")
 	}
+	if left, err := os.ReadDir(dir); runtime.GOOS != "windows" && (err != nil || len(left) > 0) {
+		t.Errorf("%d files would outlive the process, %v", len(left), err)
+	}
 	p.close()
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("%d files left, %v", len(left), err)
@@ -221,7 +225,9 @@ func TestPartitionOfDeviceIsStable(t *testing.T) {
 		t.Errorf("devices by partition: %v", used)
 	}
 	// The hash must never change: clients remember partitions.
-	if id := a.of("gateway-1").id; id != 3 {
-		t.Errorf("gateway-1 is on partition %d", id)
+	for id, want := range map[string]int{"gateway-1": 3, "gateway-2": 2, "a": 0, "dev1": 3} {
+		if got := a.of(id).id; got != want {
+			t.Errorf("%s is on partition %d, want %d", id, got, want)
+		}
 	}
 }

@@ -5,7 +5,7 @@
 //	hub devices    the registry of a local hub that is not running
 //	hub send       a command to a device, with its feedback
 //	hub feedback   what became of commands
-//	hub events     what devices have sent
+//	hub events     what devices have sent, in a consumer group, with an epoch
 //	hub method     call a direct method of a device
 //	hub twin       the twin of a device
 //	hub purge      drop the commands that wait for a device

@@ -63,7 +63,7 @@ memory only. What it prints first holds keys: they are good for this hub alone.`
 			flags.StringVar(&s.rest, "rest", "127.0.0.1:0", "`HOST:PORT` for twins, methods and purges over HTTPS; none for no such door")
 			flags.BoolVar(&s.deviceFeedback, "device-feedback-link", false, "let devices send feedback on a link of their own, which real hubs refuse")
 			flags.StringVar(&s.keyLog, "keylog", "", "`FILE` that gets the TLS secrets of every connection, for tshark")
-			flags.BoolVar(&s.json, "json", false, "print one JSON object: listen, ca, devices, service, modules, policies, websocket")
+			flags.BoolVar(&s.json, "json", false, "print one JSON object: listen, ca, devices, service, modules, policies, websocket, rest")
 			flags.BoolVar(&s.verbose, "verbose", false, "log every message")
 			return func(ctx context.Context, std streams, args []string) error {
 				if err := noArguments(args); err != nil {
