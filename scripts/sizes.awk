@@ -9,7 +9,7 @@ function hex(s,    n, i) {
 }
 
 function part(name) {
-	if (name ~ /^fieldpost\/(hub|internal\/amqpserver)/) return "ours: the hub, for demo and selftest"
+	if (name ~ /^fieldpost\/(hub|internal\/amqpserver|internal\/wsserver|internal\/service)/) return "ours: the hub, for demo and selftest"
 	if (name ~ /^(fieldpost\/|main\.)/) return "ours: everything else"
 	if (name ~ /^github\.com\/Azure\/go-amqp/) return "go-amqp"
 	if (name ~ /^go\.etcd\.io\/bbolt/) return "bbolt"
