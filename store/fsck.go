@@ -120,7 +120,7 @@ func (r *Report) look(ctx context.Context, f *os.File) (g *finds, use []uint64, 
 	default:
 		r.Problems = append(r.Problems, err.Error())
 	}
-	if g, err = scan(ctx, f, r.Size, func(Progress) {}); err != nil {
+	if g, err = scan(ctx, f, r.Size, 0, func(Progress) {}); err != nil {
 		return nil, nil, err
 	}
 	r.Format = "not a queue"

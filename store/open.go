@@ -104,7 +104,7 @@ func (s *Store) replace(ctx context.Context, path string, old *os.File, aside er
 			old, _ = os.Open(path) // what cannot be read is only set aside
 		}
 		if info, err := statFile(old); err == nil && !errors.Is(aside, errDeadly) {
-			if g, err = scan(ctx, old, info.Size(), s.tell); err != nil {
+			if g, err = scan(ctx, old, info.Size(), s.committed(), s.tell); err != nil {
 				return opened{err: errors.Join(err, old.Close())}
 			}
 		}
@@ -126,6 +126,16 @@ func (s *Store) replace(ctx context.Context, path string, old *os.File, aside er
 	}
 	l.unsure = l.unsure || !r.whole
 	return opened{disk: d, loaded: l, fresh: r, had: g, aside: aside}
+}
+
+// committed is the number of the last commit, 0 before the first file is in use.
+func (s *Store) committed() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.adopted {
+		return 0
+	}
+	return s.txn
 }
 
 func statFile(f *os.File) (fs.FileInfo, error) {

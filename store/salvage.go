@@ -13,6 +13,7 @@ type finds struct {
 	whole   bool // the tree was walked to its end: nothing else is in use
 	damaged int  // values with a wrong checksum, as far as they could be told
 	state   *persisted
+	every   []*piece // every copy of a block
 	blocks  map[key]*piece
 	dead    map[key]*piece
 	ledger  map[uint64]*lossEntry
@@ -29,6 +30,7 @@ type piece struct {
 	n      int
 	last   uint64
 	txn    uint64
+	ack    key // the watermark of its class when it was written
 	flags  byte
 	at     int64
 	length int
@@ -36,26 +38,32 @@ type piece struct {
 
 // scan reads what f holds: what its tree leads to when nothing of that is damaged,
 // else every page, for an older copy of what is. Then blocks that a watermark has
-// passed, and those that a later commit wrote anew, are left out.
-func scan(ctx context.Context, f io.ReaderAt, size int64, tell func(Progress)) (*finds, error) {
+// passed, and those that a later commit wrote anew, are left out; so is what was
+// written behind commit upTo, the last one that is known to have come to its end; 0
+// when that is not known.
+func scan(ctx context.Context, f io.ReaderAt, size int64, upTo uint64, tell func(Progress)) (*finds, error) {
 	if w, err := newWalker(ctx, f, size); err == nil && w.tree() == nil {
-		got, err := scanPages(ctx, &scanner{f: f, size: size, use: w.seen, tell: tell})
+		got, err := scanPages(ctx, &scanner{f: f, size: size, use: w.seen, tell: tell}, 0)
 		if got == nil || got.damaged == 0 {
 			return got, err
 		}
 	}
-	got, err := scanPages(ctx, &scanner{f: f, size: size, tell: tell})
+	got, err := scanPages(ctx, &scanner{f: f, size: size, tell: tell}, upTo)
 	if err == nil {
 		got.settle(f)
 	}
 	return got, err
 }
 
-func scanPages(ctx context.Context, sc *scanner) (*finds, error) {
+func scanPages(ctx context.Context, sc *scanner, upTo uint64) (*finds, error) {
 	got := &finds{blocks: map[key]*piece{}, dead: map[key]*piece{}, ledger: map[uint64]*lossEntry{}, journal: map[uint64]journalRow{}}
 	if err := sc.run(ctx, got.visit); err != nil {
 		return nil, err
 	}
+	if upTo > 0 {
+		got.every = slices.DeleteFunc(got.every, func(p *piece) bool { return p.txn > upTo })
+	}
+	got.choose(sc.f)
 	got.damaged += sc.bad
 	got.whole = sc.use != nil && got.damaged == 0
 	return got, nil
@@ -70,12 +78,7 @@ func (g *finds) visit(k, v []byte, at int64) {
 			return
 		}
 		g.txn, g.run = max(g.txn, h.txn), max(g.run, h.run)
-		if w := (key{h.class, h.ackRun, h.ackSeq}); g.marks[h.class].less(w) {
-			g.marks[h.class] = w
-		}
-		if old := g.blocks[h.key]; old == nil || old.txn < h.txn {
-			g.blocks[h.key] = &piece{h.key, h.n, h.last, h.txn, h.flags, at, len(v)}
-		}
+		g.every = append(g.every, &piece{h.key, h.n, h.last, h.txn, key{h.class, h.ackRun, h.ackSeq}, h.flags, at, len(v)})
 	case keyLen:
 		d, err := decodeDead(k, v)
 		if err != nil {
@@ -115,6 +118,36 @@ func (g *finds) visit(k, v []byte, at int64) {
 	}
 }
 
+// sure says that the commit which wrote p came to its end, as far as is known: it
+// writes the counters too, and of one that did not a part may be missing.
+func (g *finds) sure(p *piece) bool { return g.state == nil || p.txn <= g.state.Txn }
+
+// replaces says which of two copies of a block goes on: the later one, unless its
+// commit may not have come to its end and it lacks what the other has.
+func (g *finds) replaces(p, old *piece, f io.ReaderAt) bool {
+	switch {
+	case g.sure(p) == g.sure(old):
+		return old.txn < p.txn
+	case g.sure(p):
+		return !old.holds(p, f)
+	default:
+		return p.holds(old, f)
+	}
+}
+
+// choose takes the last copy of each block, and the highest watermarks.
+func (g *finds) choose(f io.ReaderAt) {
+	for _, p := range g.every {
+		if g.sure(p) && g.marks[p.class].less(p.ack) {
+			g.marks[p.class] = p.ack
+		}
+		if old := g.blocks[p.key]; old == nil || g.replaces(p, old, f) {
+			g.blocks[p.key] = p
+		}
+	}
+	g.every = nil
+}
+
 // settle leaves out what is known to be settled or to be an older copy.
 func (g *finds) settle(f io.ReaderAt) {
 	for k, p := range g.blocks {
@@ -130,7 +163,7 @@ func (g *finds) settle(f io.ReaderAt) {
 				return true
 			case g.blocks[p.key] == nil || !x.shares(p, f):
 				return false
-			case x.txn < p.txn:
+			case g.replaces(p, x, f):
 				delete(g.blocks, x.key)
 				return true
 			}
@@ -142,9 +175,20 @@ func (g *finds) settle(f io.ReaderAt) {
 		}
 	}
 	all := g.sorted()
+	marks := map[key]*block{}
+	if g.state != nil {
+		for _, b := range parsePartials(g.state.partial) {
+			marks[b.key] = b
+		}
+	}
 	for k := range g.dead {
 		i := sort.Search(len(all), func(i int) bool { return k.less(all[i].key) })
-		if i > 0 && all[i-1].covers(k) && all[i-1].flags&retried != 0 {
+		if i == 0 || !all[i-1].covers(k) || all[i-1].flags&retried == 0 {
+			continue
+		}
+		p := all[i-1]
+		at, has := slices.BinarySearch(p.sequences(f), k.seq)
+		if b := marks[p.key]; has && (b == nil || b.n != p.n || !b.settled(at)) {
 			delete(g.dead, k) // it was put back into the queue later
 		}
 	}
@@ -165,6 +209,17 @@ func (p *piece) shares(q *piece, f io.ReaderAt) bool {
 		}
 	}
 	return false
+}
+
+// holds says that every record of q is in p too.
+func (p *piece) holds(q *piece, f io.ReaderAt) bool {
+	has := p.sequences(f)
+	for _, seq := range q.sequences(f) {
+		if _, ok := slices.BinarySearch(has, seq); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // sequences are those of the records, nil when they cannot be read.
