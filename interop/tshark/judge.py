@@ -1,18 +1,22 @@
 """Lets tshark, which shares nothing with fieldpost, read what went over the wire.
 
-    judge.py CAPTURE KEYLOG PORT
+    judge.py [--damage] [--unused PERFORMATIVE] CAPTURE KEYLOG PORT
 
 1. Decodes the TLS capture with the key log: every performative that a session
-   uses must be there, and nothing malformed.
-2. Writes the decrypted bytes into a plain TCP capture, one frame per packet,
+   uses must be there, but for those the peers never use, and nothing malformed.
+   No message may take several transfers: tshark does not join them, and would
+   call the parts malformed.
+2. With --damage: writes the decrypted bytes into a plain TCP capture, one frame per packet,
    and decodes that: the same performatives, nothing malformed. This shows that
    the copy is true.
-3. Damages one frame of the copy at a time, one of each performative: tshark
+3. With --damage: damages one frame of the copy at a time, one of each performative: tshark
    must report that very packet. This shows that step 1 could have failed.
 
-Prints one line per check, "ok" or "FAILED", and exits with 1 if any failed.
+Prints "plan N" and then one line per check, "ok" or "FAILED", and exits with 1
+if any failed.
 """
 
+import argparse
 import collections
 import os
 import re
@@ -122,21 +126,37 @@ def damage(frame):
 class Judgement:
     failed = False
 
+    def __init__(self, checks):
+        print('plan', checks)
+
     def check(self, good, text):
         self.failed = self.failed or not good
-        print('ok     ' if good else 'FAILED ', text)
+        print('ok' if good else 'FAILED', text)
 
 
 def main():
-    capture, keylog, port = sys.argv[1:]
-    tls = ['-o', 'tls.keylog_file:' + keylog, '-o', 'amqp.tls.port:' + port, '-d', 'tcp.port==%s,tls' % port]
-    judge = Judgement()
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--damage', action='store_true')
+    parser.add_argument('--unused', action='append', default=[], choices=USED)
+    for name in 'capture', 'keylog', 'port':
+        parser.add_argument(name)
+    given = parser.parse_args()
+    capture, port = given.capture, given.port
+    used = [name for name in USED if name not in given.unused]
+    tls = ['-o', 'tls.keylog_file:' + given.keylog, '-o', 'amqp.tls.port:' + port, '-d', 'tcp.port==%s,tls' % port]
+    judge = Judgement(len(used) + 1 + (2 + len(used) if given.damage else 0))
 
     counts, malformed = decode(capture, tls)
-    for name in USED:
+    for name in used:
         judge.check(counts[name] > 0, '%-16s %d' % (name, counts[name]))
     judge.check(not malformed, 'malformed packets in the TLS capture: %d' % len(malformed))
+    if given.damage:
+        judge_damage(judge, capture, port, tls, counts, used)
+    sys.exit(judge.failed)
 
+
+def judge_damage(judge, capture, port, tls, counts, used):
+    """Steps 2 and 3."""
     connections = [list(frames(c)) for c in conversations(capture, tls)]
     with tempfile.TemporaryDirectory() as scratch:
         path = os.path.join(scratch, 'plain.pcap')
@@ -146,7 +166,7 @@ def main():
         judge.check(copied == counts, 'the plain copy has the same performatives: %d' % sum(copied.values()))
         judge.check(not malformed, 'malformed packets in the plain copy: %d' % len(malformed))
 
-        for name in USED:
+        for name in used:
             n, i = next(((n, i) for n, c in enumerate(connections) for i, (_, frame) in enumerate(c)
                          if performative(frame) == name), (None, None))
             if n is None:
@@ -156,7 +176,6 @@ def main():
             last = write_plain(path, [connections[n][:i] + [(client, damage(frame))]])
             _, malformed = decode(path, plain)
             judge.check(malformed == [last], 'a damaged %-15s in packet %d is reported: %s' % (name, last, malformed))
-    sys.exit(judge.failed)
 
 
 if __name__ == '__main__':
