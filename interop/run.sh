@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Foreign judges of the local hub: the customer's own programs on Microsoft's
-# uAMQP, and tshark on the wire. One command, from anywhere:
+# uAMQP, Microsoft's SDKs for Node, and tshark on the wire. One
+# command, from anywhere:
 #
 #   interop/run.sh [--no-skips]
 #
@@ -20,6 +21,7 @@ trap stop EXIT
 go build -trimpath -o "$work/hub" ./cmd/hub
 
 . interop/customer/judges.sh
+. interop/node/judges.sh
 
 echo
 echo "interop: $passed passed, $failed failed, $skipped skipped in $SECONDS s"
