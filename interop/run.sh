@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Foreign judges of the local hub: the customer's own programs on Microsoft's
-# uAMQP, Microsoft's SDKs for Node, and tshark on the wire. One
+# uAMQP, Microsoft's SDKs for Node, Qpid Proton, and tshark on the wire. One
 # command, from anywhere:
 #
 #   interop/run.sh [--no-skips]
@@ -22,6 +22,7 @@ go build -trimpath -o "$work/hub" ./cmd/hub
 
 . interop/customer/judges.sh
 . interop/node/judges.sh
+. interop/proton/judges.sh
 
 echo
 echo "interop: $passed passed, $failed failed, $skipped skipped in $SECONDS s"
