@@ -1,4 +1,4 @@
-# The frame of the judges, for run.sh: counting, the hub they judge, and what
+# The frame of the judges, for judges.sh: counting, the hub they judge, and what
 # goes over the wire meanwhile.
 
 limit=120 # seconds one program may take: only a hang is longer

@@ -10,21 +10,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-no_skips=
-[ "${1-}" != --no-skips ] || no_skips=yes
-python=/usr/bin/python3
-export PYTHONDONTWRITEBYTECODE=1
+# What may have to be fetched comes first: the judges need no network.
 work=$(mktemp -d)
-
-. interop/lib.sh
-trap stop EXIT
+trap 'rm -rf "$work"' EXIT
 go build -trimpath -o "$work/hub" ./cmd/hub
+interop/node/install.sh >"$work/modules" 2>"$work/npm.log" || true # judges.sh tells what is missing
 
-. interop/customer/judges.sh
-. interop/node/judges.sh
-. interop/proton/judges.sh
-
-echo
-echo "interop: $passed passed, $failed failed, $skipped skipped in $SECONDS s"
-[ "$failed" -eq 0 ] || exit 1
-[ -z "$no_skips" ] || [ "$skipped" -eq 0 ] || { echo 'interop: --no-skips was given'; exit 1; }
+# In a network of its own every port is free. Who may not make one, or has no
+# program ip, uses the machine's ports.
+network=()
+if unshare --net ip link set lo up 2>/dev/null; then
+	network=(unshare --net bash -c 'ip link set lo up && exec "$@"' bash)
+fi
+exec "${network[@]}" interop/judges.sh "$work" "$@"

@@ -2,15 +2,16 @@
 # over AMQP and over AMQP in WebSocket.
 
 node_without='' # what is missing
-if modules=$(interop/node/install.sh 2>"$work/out"); then
-	export NODE_PATH=$modules NODE_EXTRA_CA_CERTS=$work/ca.pem
+if [ -s "$work/modules" ]; then
+	NODE_PATH=$(cat "$work/modules")
+	export NODE_PATH NODE_EXTRA_CA_CERTS=$work/ca.pem
 	# The hub has no IPv6 address, and old versions try one only.
 	export NODE_OPTIONS=--dns-result-order=ipv4first
 	echo "--- Microsoft's SDKs for Node, Node $(node --version)"
 else
-	node_without=$(tail -n 1 "$work/out")
+	node_without=$(tail -n 1 "$work/npm.log")
 	echo "--- Microsoft's SDKs for Node"
-	sed 's/^/        | /' "$work/out"
+	sed 's/^/        | /' "$work/npm.log"
 fi
 
 # node_judge TEXT PROGRAM TRANSPORT ARGUMENT...
