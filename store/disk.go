@@ -170,8 +170,10 @@ func openBolt(path string, f *os.File, o Options) (d *disk, err error) {
 		return d, err
 	}
 	d.db.AllocSize = 1 << 20
-	d.unload()
-	return d, nil
+	return d, d.view(func(tx *bolt.Tx) error {
+		d.unload(tx)
+		return nil
+	})
 }
 
 func isBoltDamage(err error) bool {
@@ -212,12 +214,12 @@ func (d *disk) view(fn func(*bolt.Tx) error) error {
 // back.
 const unloadEvery = 4 << 20
 
-// read notes that n bytes of blocks were read: who goes through the whole file
-// would have all of it in memory.
-func (d *disk) read(n int) {
+// read notes that n bytes of blocks were read in tx: who goes through the whole
+// file would have all of it in memory.
+func (d *disk) read(tx *bolt.Tx, n int) {
 	if d.loaded += n; d.loaded >= unloadEvery {
 		d.loaded = 0
-		d.unload()
+		d.unload(tx)
 	}
 }
 

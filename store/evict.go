@@ -77,7 +77,7 @@ func (s *Store) evictStored(bucket *bolt.Bucket, b *batch, class Class, reason s
 		if !ok || first.class != class {
 			break
 		}
-		s.disk.read(len(v))
+		s.disk.read(bucket.Tx(), len(v))
 		h, recs, err := s.packer.decodeBlock(k, v, s.run)
 		if err != nil {
 			h = blockHead{key: first, n: n, last: first.seq + uint64(n) - 1}

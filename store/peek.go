@@ -149,7 +149,7 @@ func (s *Store) peekStored(from key, n int) (got []placed, end bool, err error) 
 				end = false
 				break
 			}
-			s.disk.read(len(v))
+			s.disk.read(tx, len(v))
 			h, recs, err := s.packer.decodeBlock(k, v, s.run)
 			if err != nil {
 				continue

@@ -96,7 +96,7 @@ func (s *Store) readAfter(from key, replace bool) (got []stored, last key, end b
 				last = to
 			}
 			got = append(got, stored{head: h, err: err})
-			s.disk.read(len(v))
+			s.disk.read(tx, len(v))
 			size += max(h.rawLen, len(v))
 			n += count
 		}

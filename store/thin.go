@@ -19,7 +19,7 @@ func (s *Store) thin(bucket *bolt.Bucket, b *batch, class Class, need int64) (fr
 				break
 			}
 			last := first.seq + uint64(n) - 1
-			s.disk.read(len(v))
+			s.disk.read(bucket.Tx(), len(v))
 			h, recs, err := s.packer.decodeBlock(k, v, s.run)
 			if err == nil {
 				last = h.last
