@@ -69,6 +69,7 @@ func (l load) options() store.Options {
 		Clock: bootClock(l.Boot),
 		Dir:   l.Dir, CommitEvery: l.CommitEvery, CommitBytes: l.CommitBytes, MaxMemory: l.MaxMemory, MaxBytes: 48 << 20,
 		JournalSize: 1 << 20, NoSync: l.NoSync,
+		DailyWrites: 1 << 50, // what is written here in seconds would have commits stretched to minutes
 	}
 }
 
