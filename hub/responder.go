@@ -53,20 +53,27 @@ func (r *responder) serve(l *amqpserver.Link, handle func(*wire.Message) answer)
 	l.MaxMessageSize = maxTransfer
 	l.Credit = requestRoom
 	l.OnDelivery = func(d *amqpserver.Delivery) {
-		if len(d.Payload) > maxRequest {
-			d.Settle(wire.Rejected{Error: faultSize(len(d.Payload), maxRequest)})
-			return
+		if request := takeRequest(d, maxRequest); request != nil {
+			r.reply(request, handle(request))
 		}
-		request, err := wire.ParseMessage(d.Payload)
-		if err != nil {
-			d.Settle(wire.Rejected{Error: faultDecode(err)})
-			return
-		}
-		// Microsoft's C client takes a reply that overtakes the settlement of its
-		// request for a failure.
-		d.Settle(wire.Accepted{})
-		r.reply(request, handle(request))
 	}
+}
+
+// takeRequest settles a request of at most limit bytes and returns it, or nil when
+// it is rejected. It is settled before it is answered: Microsoft's C client takes a
+// reply that overtakes the settlement for a failure.
+func takeRequest(d *amqpserver.Delivery, limit int) *wire.Message {
+	if len(d.Payload) > limit {
+		d.Settle(wire.Rejected{Error: faultSize(len(d.Payload), limit)})
+		return nil
+	}
+	request, err := wire.ParseMessage(d.Payload)
+	if err != nil {
+		d.Settle(wire.Rejected{Error: faultDecode(err)})
+		return nil
+	}
+	d.Settle(wire.Accepted{})
+	return request
 }
 
 // receive adds a link replies go to.

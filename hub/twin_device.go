@@ -36,16 +36,10 @@ type twinReply struct {
 
 // receive does one request of the device.
 func (t *twin) receive(d *amqpserver.Delivery) {
-	if len(d.Payload) > maxTwinRequest {
-		d.Settle(wire.Rejected{Error: faultSize(len(d.Payload), maxTwinRequest)})
+	request := takeRequest(d, maxTwinRequest)
+	if request == nil {
 		return
 	}
-	request, err := wire.ParseMessage(d.Payload)
-	if err != nil {
-		d.Settle(wire.Rejected{Error: faultDecode(err)})
-		return
-	}
-	d.Settle(wire.Accepted{})
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.links.sender != d.Link {
