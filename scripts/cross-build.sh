@@ -14,17 +14,21 @@ version=${VERSION:-$(git describe --tags --always --abbrev=12 --dirty 2>/dev/nul
 version=${version:-unversioned}
 export CGO_ENABLED=0 GOFLAGS= GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= GOFIPS140=off
 
+# Functions are inlined in the packages that a reading, a token or a page of the
+# queue passes all day, and nowhere else: that is a twentieth of the file.
+hot='runtime runtime/... internal/... sync sync/... reflect bytes strings strconv slices sort time context bufio
+	unicode/... math math/... hash/... encoding/binary crypto/internal/... crypto/sha256 crypto/aes crypto/cipher
+	github.com/Azure/go-amqp github.com/Azure/go-amqp/... github.com/klauspost/compress/... go.etcd.io/bbolt
+	go.etcd.io/bbolt/... fieldpost/store fieldpost/uplink'
+inline='-gcflags=all=-l'
+for package in $hot; do inline="$inline -gcflags=$package="; done
+
 # build PROGRAM ARCH [GOARM] [FLAGS] OUTPUT
-# HTTP/2 is left out: the only HTTP here is on a unix socket, and the code weighs
-# as much as all drivers. In the agent the local hub serves the demo and the
-# self-test alone: nothing of it is inlined there, for a hundredth of the file.
+# HTTP/2 is left out: no HTTP here has a use for it, and the code weighs as much
+# as all drivers.
 build() {
 	gcflags=
-	if [ "$1" = agent ]; then
-		for part in hub internal/amqpserver/... internal/wsserver internal/service; do
-			gcflags="$gcflags -gcflags=fieldpost/$part=-l"
-		done
-	fi
+	[ "$1" != agent ] || gcflags=$inline
 	# shellcheck disable=SC2086 # several flags
 	GOARCH=$2 GOARM=$3 go build -trimpath -tags nethttpomithttp2 -buildvcs=false $gcflags -ldflags "$4 -X main.version=$version" -o "$5" "./cmd/$1"
 }
