@@ -2,7 +2,6 @@ package uplink
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -34,22 +33,6 @@ type connection struct {
 	id     Identity
 	minted time.Time   // monotonic
 	stamp  clock.Stamp // the clock that dated the token
-}
-
-func dialTLS(c clock.Clock) func(context.Context, Identity) (net.Conn, error) {
-	return func(ctx context.Context, id Identity) (net.Conn, error) {
-		host, _, err := net.SplitHostPort(id.addr())
-		if err != nil {
-			return nil, err
-		}
-		d := tls.Dialer{Config: &tls.Config{
-			ServerName: host,
-			RootCAs:    id.RootCAs,
-			MinVersion: tls.VersionTLS12,
-			Time:       func() time.Time { return c.Now().Wall },
-		}}
-		return d.DialContext(ctx, "tcp", id.addr())
-	}
 }
 
 func (l *Link) connect(ctx context.Context, id Identity) (*connection, error) {
