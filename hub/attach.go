@@ -12,11 +12,15 @@ import (
 func (p *peer) attach(l *amqpserver.Link) error {
 	text := peerAddress(l)
 	a := parseAddress(text)
-	err := p.route(l, a, text)
+	err := p.hub.faults.attaching(p, a, text)
+	if err == nil {
+		err = p.route(l, a, text)
+	}
 	if err != nil {
 		p.hub.log.Info("link refused", "peer", p.conn.RemoteAddr(), "address", short(text), "condition", err.Condition)
 		return err
 	}
+	p.hold(l, a)
 	return nil
 }
 

@@ -13,14 +13,15 @@ type claim struct {
 	device   *device // whose own key or certificate it is; nil for a policy's
 }
 
-// allows reports whether the claim gives need on res at this moment. The token
+// allows reports whether the claim gives need on res at this
+// moment of the hub's clock. The token
 // of a removed device says nothing about another of the same name, and a
 // device's own key does not speak for its modules.
-func (c *claim) allows(res resource, need right) bool {
+func (c *claim) allows(res resource, need right, now time.Time) bool {
 	if c.device != nil && (c.device.removed.Load() || !res.isOf(c.device)) {
 		return false
 	}
-	return c.rights&need != 0 && c.resource.covers(res) && (c.ends.IsZero() || time.Now().Before(c.ends))
+	return c.rights&need != 0 && c.resource.covers(res) && (c.ends.IsZero() || now.Before(c.ends))
 }
 
 // method is what the hub says about the claim in the messages of its holder.

@@ -34,9 +34,6 @@ type door struct {
 	full     bool // said so; until half of the places are free again
 }
 
-// socket is one connection below TLS.
-type socket struct{ net.Conn }
-
 func openDoor(listen string, limit int) (*door, error) {
 	d := &door{addr: listen, max: limit, moved: make(chan struct{}), sockets: make(map[*socket]struct{})}
 	ln, err := d.open()
@@ -69,7 +66,7 @@ func (d *door) serve(ctx context.Context, log *slog.Logger, serve func(context.C
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	defer d.close()
-	for failures := 0; ; {
+	for failures, accepts := 0, 0; ; {
 		ln, moved := d.current()
 		if ln == nil {
 			select {
@@ -83,7 +80,8 @@ func (d *door) serve(ctx context.Context, log *slog.Logger, serve func(context.C
 		switch {
 		case err == nil:
 			failures = 0
-			s := &socket{Conn: conn}
+			accepts++
+			s := &socket{Conn: conn, number: accepts}
 			calls.Go(func() { serve(ctx, s) })
 		case errors.Is(err, net.ErrClosed):
 			select {
@@ -165,7 +163,7 @@ func (d *door) drop() {
 		d.change(nil)
 	}
 	for s := range d.sockets {
-		s.Close()
+		s.shut()
 	}
 }
 
@@ -202,12 +200,16 @@ func (h *Hub) serve(ctx context.Context, s *socket) {
 		return
 	}
 	defer h.door.leave(s)
+	engine := h.engine
+	if !h.faults.admitted(&accepted{ctx: ctx, socket: s, engine: &engine}) {
+		return
+	}
 	c, err := h.admit(ctx, s)
 	if err != nil {
 		h.log.Debug("handshake failed", "peer", s.RemoteAddr(), "error", short(err.Error()))
 		return
 	}
-	if err := amqpserver.Serve(ctx, c, h.engine); err != nil {
+	if err := amqpserver.Serve(ctx, c, engine); err != nil {
 		h.log.Info("connection ended", "peer", s.RemoteAddr(), "error", short(err.Error()))
 	}
 }

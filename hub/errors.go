@@ -34,6 +34,10 @@ const (
 	codePrecondition       = 412001
 	codeTooLarge           = 413001
 	codeThrottled          = 429001
+	codeQuotaExceeded      = 403002
+	codeLinkConflict       = 409002
+	codeInternal           = 500001
+	codeServerBusy         = 503001
 	codeBadReply           = 502000 // ours: the cloud's list has none
 	codeNoReply            = 504101
 )

@@ -21,6 +21,7 @@ type Hub struct {
 	events   *eventLog
 	groups   *consumerGroups
 	feedback *feedbackQueue
+	faults   *faultSet
 	engine   amqpserver.Options
 }
 
@@ -61,10 +62,11 @@ func New(opts Options) (*Hub, error) {
 			VerifyPeerCertificate: boundChain,
 		},
 		door:     d,
-		events:   newEventLog(opts),
 		groups:   groups,
 		feedback: newFeedbackQueue(opts),
 	}
+	h.faults = newFaultSet(h)
+	h.events = newEventLog(opts, h.faults.now)
 	h.registry, err = newRegistry(h, kept)
 	if err != nil {
 		d.close()
@@ -89,6 +91,9 @@ func New(opts Options) (*Hub, error) {
 // hub runs once.
 func (h *Hub) Run(ctx context.Context) error {
 	h.log.Info("hub listening", "addr", h.Addr(), "host", h.HostName())
+	for _, f := range h.opts.Faults {
+		h.Inject(f)
+	}
 	h.door.serve(ctx, h.log, h.serve)
 	h.close()
 	return nil
@@ -97,6 +102,7 @@ func (h *Hub) Run(ctx context.Context) error {
 // close stops all timers; what they would have done is lost with the memory
 // they would have done it to.
 func (h *Hub) close() {
+	h.faults.close()
 	h.feedback.close()
 	h.events.close()
 	for _, d := range h.registry.all() {

@@ -15,7 +15,7 @@ type eventLog struct {
 	turn       atomic.Uint32 // partitions given to events without a key
 }
 
-func newEventLog(opts Options) *eventLog {
+func newEventLog(opts Options, now func() time.Time) *eventLog {
 	l := &eventLog{created: time.Now()}
 	n := int64(opts.Partitions)
 	for i := range opts.Partitions {
@@ -23,6 +23,7 @@ func newEventLog(opts Options) *eventLog {
 			id:      i,
 			limit:   opts.LogBytes / n,
 			log:     opts.Log,
+			now:     now,
 			spill:   spiller{dir: opts.SpillDir, limit: opts.SpillBytes / n},
 			readers: make(map[*eventReader]struct{}),
 		})

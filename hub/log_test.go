@@ -21,7 +21,7 @@ func newTestLog(opts Options) *eventLog {
 	if opts.Partitions == 0 {
 		opts.Partitions = 1
 	}
-	return newEventLog(opts.withDefaults())
+	return newEventLog(opts.withDefaults(), time.Now)
 }
 
 func (p *partition) mustAppend(t *testing.T, texts ...string) {

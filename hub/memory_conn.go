@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -33,6 +34,18 @@ func (c *memoryConn) Close() error {
 	return nil
 }
 
+// CloseWrite ends one direction: the peer reads what is under way and then EOF.
+func (c *memoryConn) CloseWrite() error {
+	c.out.end(false)
+	return nil
+}
+
+// reset ends both directions, and the peer hears of nothing else any more.
+func (c *memoryConn) reset() {
+	c.in.end(true)
+	c.out.reset()
+}
+
 func (c *memoryConn) LocalAddr() net.Addr  { return memoryAddr{} }
 func (c *memoryConn) RemoteAddr() net.Addr { return memoryAddr{} }
 
@@ -51,6 +64,7 @@ type stream struct {
 	buf      []byte
 	ended    bool          // by the writer
 	unwanted bool          // by the reader
+	broken   bool          // by a reset of the writer's end
 	changed  chan struct{} // closed and replaced at every change
 }
 
@@ -72,6 +86,13 @@ func (s *stream) end(byReader bool) {
 	s.change()
 }
 
+func (s *stream) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken, s.buf = true, nil
+	s.change()
+}
+
 func (s *stream) read(b []byte, until *deadline) (int, error) {
 	for {
 		passed, moved := until.wait()
@@ -84,6 +105,10 @@ func (s *stream) read(b []byte, until *deadline) (int, error) {
 		if s.unwanted {
 			s.mu.Unlock()
 			return 0, net.ErrClosed
+		}
+		if s.broken {
+			s.mu.Unlock()
+			return 0, syscall.ECONNRESET
 		}
 		if len(s.buf) > 0 || len(b) == 0 {
 			n := copy(b, s.buf)

@@ -16,6 +16,7 @@ type partition struct {
 	id    int
 	limit int64
 	log   *slog.Logger
+	now   func() time.Time
 
 	mu       sync.Mutex
 	segments []*segment
@@ -30,7 +31,7 @@ type partition struct {
 // append stamps and logs the messages of one transfer, in order and together,
 // and hands them to the readers.
 func (p *partition) append(messages []*wire.Message) error {
-	now := time.Now()
+	now := p.now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now.Before(p.next.enqueued) {

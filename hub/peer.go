@@ -17,7 +17,8 @@ func (h handler) Authenticate(c *amqpserver.Conn, mechanism string, response []b
 
 func (h handler) Opened(c *amqpserver.Conn) error {
 	p := h.peer(c)
-	h.hub.log.Debug("connection opened", "peer", c.RemoteAddr(), "container", short(p.container()))
+	h.hub.log.Debug("connection opened", "peer", c.RemoteAddr(), "container", short(p.container()), "connection", p.number())
+	h.hub.faults.greet(p, nil)
 	return nil
 }
 
@@ -36,15 +37,22 @@ func heartbeat(peerIdle time.Duration) time.Duration {
 func (h handler) Attach(l *amqpserver.Link) error { return h.peer(l.Conn()).attach(l) }
 
 func (h handler) Closed(c *amqpserver.Conn) {
-	h.peer(c).close()
+	p := h.peer(c)
+	p.close()
+	h.hub.faults.leave(p)
 	h.hub.log.Debug("connection closed", "peer", c.RemoteAddr())
 }
 
 func (h handler) peer(c *amqpserver.Conn) *peer {
 	p, ok := c.Value.(*peer)
 	if !ok {
-		p = &peer{hub: h.hub, conn: c, links: make(map[*amqpserver.Link]*openLink)}
+		p = &peer{
+			hub: h.hub, conn: c,
+			links: make(map[*amqpserver.Link]*openLink),
+			held:  make(map[*amqpserver.Link]heldLink),
+		}
 		c.Value = p
+		h.hub.faults.enter(p)
 	}
 	return p
 }
@@ -60,6 +68,8 @@ type peer struct {
 	mu       sync.Mutex
 	claims   []*granted
 	links    map[*amqpserver.Link]*openLink // those that need a claim
+	held     map[*amqpserver.Link]heldLink  // all of them
+	opened   int                            // links, in all
 	replaced bool                           // a device's newer connection has ended this one
 	closed   bool
 }
@@ -128,9 +138,23 @@ func (p *peer) add(g *granted) bool {
 		p.claims = append(p.claims, g)
 	}
 	if !g.ends.IsZero() {
-		g.timer = time.AfterFunc(time.Until(g.ends), func() { p.expire(g) })
+		g.timer = time.AfterFunc(p.left(g), func() { p.expire(g) })
 	}
 	return true
+}
+
+// left is the time until the end of a claim, by the hub's clock.
+func (p *peer) left(g *granted) time.Duration { return g.ends.Sub(p.hub.faults.now()) }
+
+// rearm sets the timers of the claims anew: the hub's clock was set.
+func (p *peer) rearm() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, g := range p.claims {
+		if g.timer != nil {
+			g.timer.Reset(p.left(g))
+		}
+	}
 }
 
 func (g *granted) stop() {
@@ -143,8 +167,9 @@ func (g *granted) stop() {
 func (p *peer) allowed(res resource, need right) *claim {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	now := p.hub.faults.now()
 	for _, g := range p.claims {
-		if g.allows(res, need) {
+		if g.allows(res, need, now) {
 			return g.claim
 		}
 	}
@@ -193,8 +218,9 @@ func (p *peer) remove(which func(*granted) bool) bool {
 
 // covered reports whether a claim still allows a link; the caller holds mu.
 func (p *peer) covered(open *openLink) bool {
+	now := p.hub.faults.now()
 	for _, g := range p.claims {
-		if g.allows(open.resource, open.need) {
+		if g.allows(open.resource, open.need, now) {
 			return true
 		}
 	}

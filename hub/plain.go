@@ -71,7 +71,7 @@ func (h *Hub) plain(response []byte) (*claim, error) {
 	switch hubName := h.names.hub(); {
 	case strings.EqualFold(domain, hubName):
 		res := plainResource(name)
-		if !c.allows(res, deviceConnect) {
+		if !c.allows(res, deviceConnect, h.faults.now()) {
 			return nil, fmt.Errorf("token is not for device %q", name)
 		}
 		return &claim{resource: res, rights: deviceConnect, ends: c.ends, policy: c.policy, device: c.device}, nil

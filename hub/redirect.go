@@ -15,15 +15,18 @@ func (h *Hub) redirect(a address) *wire.Error {
 	if port == 0 {
 		port = amqpsPort
 	}
-	to := "amqps://" + net.JoinHostPort(host, strconv.Itoa(port)) + "/" + entityName + "/" + strings.Join(a.rest, "/")
+	return redirection(host, uint16(port), entityName+"/"+strings.Join(a.rest, "/"))
+}
+
+func redirection(host string, port uint16, path string) *wire.Error {
 	return &wire.Error{
 		Condition:   wire.CondLinkRedirect,
-		Description: "The events of this hub are read from another address.",
+		Description: "The link is served at another address.",
 		Info: wire.Map{
 			wire.Symbol("hostname"):     host,
 			wire.Symbol("network-host"): host,
-			wire.Symbol("port"):         uint16(port),
-			wire.Symbol("address"):      to,
+			wire.Symbol("port"):         port,
+			wire.Symbol("address"):      "amqps://" + net.JoinHostPort(host, strconv.Itoa(int(port))) + "/" + path,
 			infoTrackingID:              newTrackingID(),
 		},
 	}

@@ -43,7 +43,7 @@ func (h *Hub) Authorize(token, path string) error {
 	if err != nil {
 		return refuse(codeUnauthorized, "%s", short(err.Error()))
 	}
-	if !c.allows(splitPath(path), serviceConnect) {
+	if !c.allows(splitPath(path), serviceConnect, h.faults.now()) {
 		return refuse(codeUnauthorized, "The token does not allow %.200s.", path)
 	}
 	return nil

@@ -25,7 +25,7 @@ const (
 // TLS, or through WebSocket inside TLS.
 type client struct {
 	halfCloser
-	raw   net.Conn            // below TLS
+	raw   *socket             // below TLS
 	chain []*x509.Certificate // the peer's own first; none for most
 }
 

@@ -29,6 +29,7 @@ type serving struct {
 	feedbackEvery                        time.Duration
 	rest                                 string
 	deviceFeedback                       bool
+	faults                               faults
 	json, verbose, webSocket             bool
 }
 
@@ -62,6 +63,7 @@ memory only. What it prints first holds keys: they are good for this hub alone.`
 			flags.DurationVar(&s.feedbackEvery, "feedback-every", 15*time.Second, "longest time feedback waits for more to share its message")
 			flags.StringVar(&s.rest, "rest", "127.0.0.1:0", "`HOST:PORT` for twins, methods and purges over HTTPS; none for no such door")
 			flags.BoolVar(&s.deviceFeedback, "device-feedback-link", false, "let devices send feedback on a link of their own, which real hubs refuse")
+			flags.Var(&s.faults, "fault", "misbehave by this `LINE` of the fault language, docs/HUB.md; may be repeated")
 			flags.StringVar(&s.keyLog, "keylog", "", "`FILE` that gets the TLS secrets of every connection, for tshark")
 			flags.BoolVar(&s.json, "json", false, "print one JSON object: listen, ca, devices, service, modules, policies, websocket, rest")
 			flags.BoolVar(&s.verbose, "verbose", false, "log every message")
@@ -93,6 +95,7 @@ func (s *serving) run(ctx context.Context, std streams) error {
 		Listen: s.listen, HostName: s.hostName, Dir: s.dir, FeedbackEvery: s.feedbackEvery,
 		NoWebSocket: !s.webSocket, DeviceFeedbackLink: s.deviceFeedback,
 		Partitions: s.partitions, ConsumerGroups: s.groups,
+		Faults:   s.faults,
 		LogBytes: int64(s.log), SpillDir: s.spillDir, SpillBytes: int64(s.spill),
 		Log: slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: s.level()})),
 	}

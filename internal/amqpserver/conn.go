@@ -55,6 +55,7 @@ type Conn struct {
 	heartbeat     time.Duration // longest silence of ours; 0 = any
 	sessionsBlock bool          // a session waits for room in the queue
 	scratch       []byte        // of transferRoom
+	misconduct    misconduct
 }
 
 // Serve runs one connection, TLS already around it, until it has ended, and

@@ -15,6 +15,10 @@ type Delivery struct {
 	Payload []byte
 	Settled bool // the peer sent it settled: Settle says nothing
 
+	// OnSettle is called by Settle in place of an answer, which Answer then gives.
+	// Default none.
+	OnSettle func(wire.Outcome)
+
 	// Guarded by Conn.mu.
 	id uint32
 }
@@ -30,6 +34,10 @@ type assembly struct {
 
 // transfer takes one transfer frame.
 func (s *session) transfer(t *wire.Transfer) {
+	if s.incomingWindow == 0 {
+		s.end(errorf(wire.CondWindowViolation, "transfer beyond the incoming-window"))
+		return
+	}
 	s.incomingWindow--
 	s.nextIncomingID++
 	l := s.links[t.Handle]
@@ -93,12 +101,16 @@ func (l *Link) beginDelivery(t *wire.Transfer) *wire.Error {
 		return errorf(wire.CondInvalidField, "delivery-tag of %d bytes, at most %d allowed", len(t.DeliveryTag), maxTag)
 	case t.DeliveryTag == nil:
 		return errorf(wire.CondInvalidField, "first transfer of a delivery without delivery-tag")
-	case l.credit == 0:
+	case l.credit == 0 && l.revoked == 0:
 		return errorf(wire.CondTransferLimitExceeded, "transfer without link credit")
 	case l.s.received[*t.DeliveryID] != nil:
 		return errorf(wire.CondInvalidField, "delivery-id %d is in use", *t.DeliveryID)
 	}
-	l.credit--
+	if l.credit > 0 {
+		l.credit--
+	} else {
+		l.revoked--
+	}
 	l.deliveryCount++
 	l.open++
 	l.partial = &assembly{
@@ -145,6 +157,20 @@ func (l *Link) deliver(p *assembly) {
 // itself, and would wait for ever. Only the first call counts, and none after
 // the link has been detached or the peer has settled by itself.
 func (d *Delivery) Settle(o wire.Outcome) {
+	if o == nil {
+		o = wire.Released{}
+	}
+	if d.OnSettle != nil {
+		d.OnSettle(o)
+		return
+	}
+	d.Answer(o)
+}
+
+// Answer is Settle without OnSettle.
+func (d *Delivery) Answer(o wire.Outcome) { d.settle(o) }
+
+func (d *Delivery) settle(state wire.DeliveryState) {
 	l := d.Link
 	c := l.s.c
 	c.mu.Lock()
@@ -152,10 +178,7 @@ func (d *Delivery) Settle(o wire.Outcome) {
 	if d.Settled || l.state != linkAttached || l.received[d.id] != d {
 		return
 	}
-	if o == nil {
-		o = wire.Released{}
-	}
-	c.send(l.s.channel, &wire.Disposition{Role: wire.RoleReceiver, First: d.id, Settled: true, State: o})
+	c.send(l.s.channel, &wire.Disposition{Role: wire.RoleReceiver, First: d.id, Settled: true, State: state})
 	l.forget(d)
 }
 

@@ -40,13 +40,18 @@ func remaining(limit, used uint32) uint32 {
 // sendFlow tells the peer the state of the session and, if l is not nil, of that
 // link. It opens the session window anew.
 func (s *session) sendFlow(l *Link, drain bool) {
+	if s.c.misconduct.noFlows {
+		return
+	}
 	s.incomingWindow = s.c.opts.IncomingWindow
-	nextIncomingID := s.nextIncomingID
 	f := &wire.Flow{
-		NextIncomingID: &nextIncomingID,
 		IncomingWindow: s.incomingWindow,
 		NextOutgoingID: s.nextOutgoingID,
 		OutgoingWindow: s.outgoingWindow,
+	}
+	if !s.c.opts.BareFlow {
+		next := s.nextIncomingID
+		f.NextIncomingID = &next
 	}
 	if l != nil {
 		handle, deliveryCount, credit := l.handle, l.deliveryCount, l.credit

@@ -45,6 +45,7 @@ type Link struct {
 
 	deliveryCount uint32 // as on the wire
 	credit        uint32 // deliveries that may still start
+	revoked       uint32 // credit taken back, which the peer may have used before it heard of it
 
 	// The peer sends.
 	granted  uint32 // credit when nothing is unsettled
@@ -160,19 +161,25 @@ func (l *Link) finish() {
 	}
 }
 
-// SetCredit changes Credit of an attached link the peer sends on.
+// SetCredit changes Credit of a link the peer sends on. What the peer sends
+// before it has heard of less is taken.
 func (l *Link) SetCredit(n uint32) error {
 	c := l.s.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if l.state != linkAttached || c.phase != phaseOpen {
+	switch {
+	case l.state == linkDetached, c.phase != phaseOpen:
 		return ErrDetached
-	}
-	if !l.PeerSends() {
+	case !l.PeerSends():
 		return errors.New("credit is the peer's to give: it receives on this link")
+	case l.state == linkAttaching:
+		l.Credit = n
+		return nil
 	}
 	l.granted = min(n, c.opts.MaxUnsettled)
+	before := l.credit
 	l.credit = remaining(l.granted, l.open)
+	l.revoked = remaining(before+l.revoked, l.credit)
 	l.s.sendFlow(l, false)
 	return nil
 }

@@ -17,6 +17,7 @@ type Options struct {
 	HandleMax          uint32        // highest handle a peer may use; default 262143
 	IdleTimeout        time.Duration // a peer silent for this long is closed; negative = never; default 240 s
 	IncomingWindow     uint32        // session window granted to the peer; default 5000 transfer frames
+	BareFlow           bool          // whether flow frames lack next-incoming-id, which is against the specification; default false
 	EchoOutgoingWindow bool          // whether a session announces the peer's own outgoing-window as ours; default false: IncomingWindow
 	MaxMessageSize     uint64        // largest message assembled; default 1048576 bytes
 	MaxSessions        int           // sessions per connection; default 1024

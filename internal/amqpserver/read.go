@@ -86,6 +86,9 @@ func (c *Conn) handle(f wire.Frame) error {
 }
 
 func (c *Conn) peerClose(b *wire.Close) error {
+	if c.misconduct.noClose {
+		return nil
+	}
 	c.peerClosed = true
 	if c.phase == phaseOpen {
 		c.send(0, &wire.Close{})

@@ -44,7 +44,7 @@ func (c *Conn) write(b []byte) error {
 
 // send queues one frame, c.mu held. Behind our close nothing is sent.
 func (c *Conn) send(channel uint16, body wire.Body) {
-	if c.phase >= phaseClosing {
+	if c.phase >= phaseClosing || c.misconduct.mute {
 		return
 	}
 	start := len(c.out.buf)
@@ -113,6 +113,7 @@ func (c *Conn) writeLoop() {
 				c.mu.Unlock()
 				return
 			}
+			c.callFinale()
 			idle = time.Now()
 			if cap(b) <= keepQueue {
 				spare = b[:0]
@@ -143,7 +144,7 @@ func (c *Conn) takeQueue(spare []byte) (b []byte, heartbeat time.Duration, finis
 			s.pump()
 		}
 	}
-	if c.phase == phaseOpen {
+	if c.phase == phaseOpen && !c.misconduct.noHeartbeats && !c.misconduct.mute {
 		heartbeat = c.heartbeat
 	}
 	return b, heartbeat, c.out.finished && len(c.out.buf) == 0

@@ -1,0 +1,199 @@
+package hub
+
+import (
+	"time"
+
+	"fieldpost/internal/amqpserver"
+	"fieldpost/internal/amqpserver/wire"
+)
+
+// faultMessage is a message the hub has got and not yet handled.
+type faultMessage struct {
+	p      *peer
+	d      *amqpserver.Delivery
+	held   heldLink
+	handle func(*amqpserver.Delivery)
+	done   bool // a fault has dealt with it
+}
+
+// watch puts the faults before what handles the messages of a link.
+func (p *peer) watch(l *amqpserver.Link, held heldLink) {
+	handle := l.OnDelivery
+	if handle == nil {
+		return
+	}
+	l.OnDelivery = func(d *amqpserver.Delivery) {
+		if list := p.hub.faults.messages.Load(); list != nil {
+			m := &faultMessage{p: p, d: d, held: held, handle: handle}
+			m.meet(*list)
+			if m.done {
+				return
+			}
+		}
+		handle(d)
+	}
+}
+
+// meet lets every fault see the message, until one has dealt with it.
+func (m *faultMessage) meet(list []*activeFault) {
+	for _, a := range list {
+		if m.done {
+			return
+		}
+		if m.held.kind&a.struckLinks() == 0 || a.connection != 0 && a.connection != m.p.number() || !a.concerns(m.identity(a)) {
+			continue
+		}
+		switch {
+		case a.kind.begin != nil:
+			m.strike(a)
+		case a.kind.due != nil && !a.kind.due(a, time.Now()):
+		case a.strikes():
+			a.kind.message(a, m)
+			m.done = true
+			a.tell()
+		}
+	}
+}
+
+// strike lets a fault that counts messages strike the link or the connection. A
+// message at which an event happens is lost with it.
+func (m *faultMessage) strike(a *activeFault) {
+	t := faultTarget{p: m.p}
+	if a.kind.perLink {
+		t.l = m.d.Link
+	}
+	a.mu.Lock()
+	_, had := a.targets[t]
+	a.mu.Unlock()
+	if had && !a.kind.event() || !a.strikes() {
+		return
+	}
+	a.mu.Lock()
+	if a.targets != nil {
+		a.targets[t] = struct{}{}
+	}
+	a.mu.Unlock()
+	if !a.kind.begin(a, t) {
+		a.mu.Lock()
+		a.begun--
+		a.mu.Unlock()
+		return
+	}
+	m.done = a.kind.event()
+	a.tell()
+}
+
+// identity names whom the message is from; for $cbs whom its request is about.
+func (m *faultMessage) identity(a *activeFault) string {
+	if a.device == "" || m.held.kind != linkCBS {
+		return m.held.identity
+	}
+	request, err := wire.ParseMessage(m.d.Payload)
+	if err != nil {
+		return ""
+	}
+	name, _ := request.ApplicationProperties["name"].(string)
+	audience, _ := m.p.hub.names.parseAudience(name)
+	return m.p.hub.registry.canonical(audience).identity()
+}
+
+// settle ends the message with what answer does. A logged one is handled first:
+// answer gets what the hub would have said.
+func (m *faultMessage) settle(logged bool, answer func(wire.Outcome)) {
+	if !logged {
+		answer(wire.Released{})
+		return
+	}
+	m.d.OnSettle = answer
+	m.handle(m.d)
+}
+
+// settleAs answers with an outcome of the fault's own.
+func settleAs(usuallyLogged bool, outcome func(*activeFault) wire.Outcome) func(*activeFault, *faultMessage) {
+	return func(a *activeFault, m *faultMessage) {
+		m.settle(a.unusual != usuallyLogged, func(wire.Outcome) { m.d.Answer(outcome(a)) })
+	}
+}
+
+func rejectMessage(a *activeFault) wire.Outcome {
+	return wire.Rejected{Error: a.error(wire.CondInternalError, codeInternal, "The hub rejects the message.")}
+}
+
+func throttleMessage(a *activeFault) wire.Outcome {
+	return wire.Rejected{Error: a.error("com.microsoft:device-container-throttled", codeThrottled,
+		"IotHubThrottled: the operation is throttled, try again later.")}
+}
+
+func quotaMessage(a *activeFault) wire.Outcome {
+	return wire.Rejected{Error: a.error(wire.CondResourceLimitExceeded, codeQuotaExceeded,
+		"IotHubQuotaExceeded: the total number of messages on IotHub '%s' exceeded the allocated quota.", a.set.hub.names.hub())}
+}
+
+// error is the error of the line, and what it does not say is usual for its
+// kind.
+func (a *activeFault) error(usual wire.Symbol, code int, format string, args ...any) *wire.Error {
+	e := fault(usual, code, format, args...)
+	if a.condition != "" {
+		e.Condition = wire.Symbol(a.condition)
+	}
+	if a.description != "" {
+		e.Description = a.description
+	}
+	return e
+}
+
+// overRate reports whether a message comes above the rate: what a bucket that
+// holds one second's worth has no token for.
+func overRate(a *activeFault, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	room := max(1, a.rate)
+	if a.filled.IsZero() {
+		a.tokens, a.filled = room, now
+	}
+	a.tokens = min(room, a.tokens+now.Sub(a.filled).Seconds()*a.rate)
+	a.filled = now
+	if a.tokens < 1 {
+		return true
+	}
+	a.tokens--
+	return false
+}
+
+func delayMessage(a *activeFault, m *faultMessage) {
+	m.settle(true, func(o wire.Outcome) {
+		time.AfterFunc(a.by, func() { m.d.Answer(o) })
+	})
+}
+
+func dropUnanswered(a *activeFault, m *faultMessage) {
+	m.settle(!a.unusual, func(wire.Outcome) {})
+	m.p.socket().drop(a.how)
+}
+
+// disturbPutToken answers a put-token late, badly or never. The request itself
+// is settled at once.
+func disturbPutToken(a *activeFault, m *faultMessage) {
+	if a.never {
+		m.d.Settle(wire.Accepted{})
+		return
+	}
+	reply := func() { m.handle(m.d) }
+	if a.status != 0 {
+		reply = func() {
+			if request := takeRequest(m.d, maxRequest); request != nil {
+				text := a.description
+				if text == "" {
+					text = "The hub refuses the token."
+				}
+				m.p.cbs.reply(request, answer{status: a.status, description: text})
+			}
+		}
+	}
+	if a.by == 0 {
+		reply()
+		return
+	}
+	m.d.Settle(wire.Accepted{})
+	time.AfterFunc(a.by, func() { m.p.conn.Do(reply) })
+}
