@@ -83,7 +83,7 @@ func TestFaultClauses(t *testing.T) {
 		"reject every=2 count=2":        "aRaRaaaaaa",
 		"reject after=1 every=3":        "aaaRaaRaaR",
 		"reject p=0.3 seed=2":           "aaRRRRaaaa",
-		"reject p=0.3 seed=3":           "RaaaRaaaaR",
+		"reject p=0.3 seed=3":           "aaaaaaaRaR",
 		"reject device=dev1":            "RRRRRRRRRR",
 		"reject device=dev2":            "aaaaaaaaaa",
 		"reject telemetry twin":         "RRRRRRRRRR",
