@@ -107,3 +107,11 @@ func TestFaultClauses(t *testing.T) {
 		}, line)
 	}
 }
+
+// onTCP is faulty with a hub on a port of its own.
+func onTCP(t *testing.T, f func(*testing.T, *rig)) {
+	t.Helper()
+	r := newRig(t, hub.Options{})
+	r.device("dev1")
+	f(t, r)
+}

@@ -54,13 +54,13 @@ func (s *socket) rise() {
 	if len(h.kept) > 0 {
 		// The kernel has room for that much, unless the peer was too slow before.
 		_ = s.Conn.SetWriteDeadline(time.Now().Add(time.Second))
-		_, err := s.Conn.Write(h.kept)
+		// If not, or if the peer is gone, the next write finds out.
+		_, _ = s.Conn.Write(h.kept)
 		var end time.Time
 		if until := s.writeUntil.Load(); until != 0 {
 			end = time.Unix(0, until)
 		}
 		_ = s.Conn.SetWriteDeadline(end)
-		h.closed = h.closed || err != nil
 	}
 	h.leave(s)
 	if h.closed {

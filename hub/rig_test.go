@@ -96,11 +96,16 @@ func (r *rig) device(id string) {
 // tls dials and does the handshake.
 func (r *rig) tls() net.Conn {
 	r.Helper()
+	return r.tlsOn(r.dial())
+}
+
+func (r *rig) tlsOn(nc net.Conn) net.Conn {
+	r.Helper()
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(r.hub.CAPEM()) {
 		r.Fatal("no certificate in CAPEM")
 	}
-	c := tls.Client(r.dial(), &tls.Config{RootCAs: pool, ServerName: "localhost"})
+	c := tls.Client(nc, &tls.Config{RootCAs: pool, ServerName: "localhost"})
 	r.must(c.HandshakeContext(r.ctx))
 	return c
 }
