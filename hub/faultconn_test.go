@@ -106,12 +106,6 @@ func TestFaultyBlackhole(t *testing.T) {
 		if n := r.hub.EventCount(); n != 0 {
 			t.Errorf("%d events came through", n)
 		}
-		again := r.asDevice("dev1") // is swallowed when it opens a link
-		ctx, cancel := context.WithTimeout(r.ctx, 20*time.Second)
-		defer cancel()
-		if _, err := again.session.NewSender(ctx, telemetryAddress("dev1"), nil); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("attach: %v", err)
-		}
 		time.Sleep(time.Until(begun.Add(3 * time.Minute)))
 		synctest.Wait()
 		if n := r.hub.EventCount(); n != 1 {
@@ -123,6 +117,23 @@ func TestFaultyBlackhole(t *testing.T) {
 		d = r.asDevice("dev1")
 		d.accepted(d.sender(telemetryAddress("dev1")), text("x"))
 	})
+}
+
+// Another connection of the device is swallowed as soon as it is known whose it
+// is.
+func TestFaultyBlackholeSwallowsTheDevicesNextConnection(t *testing.T) {
+	faulty(t, func(t *testing.T, r *rig) {
+		d := r.asDevice("dev1")
+		ctx, cancel := context.WithTimeout(r.ctx, 20*time.Second)
+		defer cancel()
+		if _, err := d.session.NewSender(ctx, telemetryAddress("dev1"), nil); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("attach: %v", err)
+		}
+		r.struck(1, 1)
+		r.device("dev2")
+		other := r.asDevice("dev2")
+		other.accepted(other.sender(telemetryAddress("dev2")), text("x"))
+	}, "blackhole device=dev1")
 }
 
 // A hole that is shorter than everyone's patience costs time and nothing else.
@@ -282,11 +293,10 @@ func TestFaultyOversizedFrameAsBytes(t *testing.T) {
 		if b, err := wire.AppendFrame(nil, wire.FrameAMQP, 0, f); err != nil || len(b) <= 600 {
 			t.Errorf("frame of %d bytes, %v", len(b), err)
 		}
-		for range 2 { // a peer that takes any size gets none
-			c.Close()
-			c = r.opened(4294967295, 0)
-			r.struck(r.inject("oversized-frame"), 0)
-		}
+		c.Close()
+		synctest.Wait()
+		r.opened(4294967295, 0) // takes any size: nothing is too large
+		r.struck(r.inject("oversized-frame"), 0)
 	})
 }
 
