@@ -112,25 +112,6 @@ func TestFaultyCreditIsZero(t *testing.T) {
 	}
 }
 
-// What the peer sent before it heard of less credit is no breach.
-func TestFaultyCreditIsZeroWithMessagesUnderWay(t *testing.T) {
-	faulty(t, func(t *testing.T, r *rig) {
-		d := r.asDevice("dev1")
-		s := d.sender(telemetryAddress("dev1"))
-		var receipts []amqp.SendReceipt
-		for range 100 {
-			receipt, err := s.SendWithReceipt(r.ctx, text("x"), nil)
-			r.must(err)
-			receipts = append(receipts, receipt)
-		}
-		for _, receipt := range receipts {
-			if state, err := receipt.Wait(r.ctx); err != nil || state == nil {
-				t.Fatalf("outcome %v, %v", state, err)
-			}
-		}
-	}, "credit-zero after=1")
-}
-
 func TestFaultyAttach(t *testing.T) {
 	faulty(t, func(t *testing.T, r *rig) {
 		d := r.asDevice("dev1")

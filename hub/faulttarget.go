@@ -93,7 +93,7 @@ func (s *faultSet) greet(p *peer, l *amqpserver.Link) {
 
 // targetsOf returns what of the connection the fault is about.
 func (p *peer) targetsOf(a *activeFault) []faultTarget {
-	if a.connection != 0 && a.connection != p.number() {
+	if p.socket().closed.Load() || a.connection != 0 && a.connection != p.number() {
 		return nil
 	}
 	p.mu.Lock()

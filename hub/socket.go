@@ -16,6 +16,7 @@ type socket struct {
 	falls  sync.Mutex           // guards the setting of hole
 	hole   atomic.Pointer[hole] // nil while the network works
 	ending atomic.Bool          // our FIN is sent; what comes is thrown away
+	closed atomic.Bool          // by the hub
 
 	readUntil, writeUntil atomic.Int64 // deadlines, nanoseconds since 1970; 0 for none
 }
@@ -50,11 +51,13 @@ func (s *socket) finish() {
 		return
 	}
 	s.ending.Store(true)
+	s.closed.Store(true)
 	_ = s.Conn.SetReadDeadline(time.Now().Add(finPatience))
 }
 
 // shut closes the connection, also in a black hole.
 func (s *socket) shut() {
+	s.closed.Store(true)
 	if h := s.hole.Load(); h != nil {
 		h.end(s)
 	}
@@ -98,6 +101,7 @@ func (s *socket) Write(b []byte) (int, error) {
 // Close closes the connection. In a black hole the peer hears of it only when
 // that ends.
 func (s *socket) Close() error {
+	s.closed.Store(true)
 	if h := s.hole.Load(); h != nil && h.close() {
 		return s.Conn.SetReadDeadline(time.Now())
 	}

@@ -305,6 +305,39 @@ func TestDetachDuringAttach(t *testing.T) {
 	p.closes()
 }
 
+// What the peer sent before it heard of less credit is taken; more is a breach.
+func TestSetCreditTakesWhatIsUnderWay(t *testing.T) {
+	links := make(chan *amqpserver.Link, 1)
+	n := &node{attach: func(l *amqpserver.Link) error {
+		l.OnDelivery = func(d *amqpserver.Delivery) { d.Settle(wire.Accepted{}) }
+		if err := l.SetCredit(3); err != nil {
+			return err
+		}
+		links <- l
+		return nil
+	}}
+	p := raw(t, n, amqpserver.Options{})
+	p.open(512)
+	p.begin(0, 1)
+	p.attachSender(0, "in", 0)
+	p.same(p.expect(0x13), 6, "link-credit", uint32(3))
+	l := <-links
+	if err := l.SetCredit(1); err != nil {
+		t.Fatal(err)
+	}
+	p.same(p.expect(0x13), 6, "link-credit", uint32(1))
+	if err := l.SetCredit(0); err != nil {
+		t.Fatal(err)
+	}
+	p.same(p.expect(0x13), 6, "link-credit", uint32(0))
+	for id := range uint32(3) {
+		p.send(0, transfer(0, id, "t", no, ""))
+		p.expect(0x15)
+	}
+	p.send(0, transfer(0, 3, "t", no, ""))
+	p.expectError(0x16, 2, "amqp:link:transfer-limit-exceeded")
+}
+
 func TestSetCredit(t *testing.T) {
 	links := make(chan *amqpserver.Link, 1)
 	n := &node{attach: func(l *amqpserver.Link) error {
