@@ -189,6 +189,7 @@ func (q *queue) report(m *queued, s status) {
 			DeviceGenerationID: q.device.generation,
 			DeviceID:           q.device.id,
 			StatusCode:         s,
+			EnqueuedTimeUTC:    q.hub.faults.now().UTC().Format(timeFormat),
 		})
 	}
 }

@@ -158,7 +158,10 @@ func (s *faultSet) republish() {
 }
 
 // now is the time by the hub's clock.
-func (s *faultSet) now() time.Time { return time.Now().Add(time.Duration(s.skew.Load())) }
+func (s *faultSet) now() time.Time { return time.Now().Add(s.clockSkew()) }
+
+// clockSkew is what the hub's clock is fast by.
+func (s *faultSet) clockSkew() time.Duration { return time.Duration(s.skew.Load()) }
 
 // enter and leave tell of connections.
 func (s *faultSet) enter(p *peer) {

@@ -20,7 +20,7 @@ type queued struct {
 	sequence uint64
 	id       string
 	ack      string
-	enqueued time.Time
+	enqueued time.Time // by the hub's clock; the other times are not
 	expires  time.Time
 	releases int // deliveries the device gave back
 
@@ -29,15 +29,17 @@ type queued struct {
 	until  time.Time // locked: end of the lock; else the earliest delivery
 }
 
-func newQueued(m *wire.Message, now time.Time, ttl time.Duration) *queued {
-	q := &queued{message: m, enqueued: now, expires: now.Add(ttl), until: now}
+// newQueued makes an entry of a message that came now; skew is what the hub's clock
+// is fast by.
+func newQueued(m *wire.Message, now time.Time, skew, ttl time.Duration) *queued {
+	q := &queued{message: m, enqueued: now.Add(skew), expires: now.Add(ttl), until: now}
 	if m.Properties == nil {
 		m.Properties = &wire.Properties{}
 	}
 	q.id = idText(m.Properties.MessageID)
 	// Some clients write a zero time of their own language: years before 1970.
 	if at := m.Properties.AbsoluteExpiryTime; at.Year() > 1970 {
-		q.expires = at
+		q.expires = at.Add(-skew)
 	} else {
 		m.Properties.AbsoluteExpiryTime = time.Time{}
 	}

@@ -45,5 +45,5 @@ func (h *Hub) enqueue(d *amqpserver.Delivery) *wire.Error {
 	if dev == nil {
 		return faultDeviceNotFound(a.identity())
 	}
-	return dev.queue.enqueue(newQueued(m, time.Now(), h.opts.DefaultTTL))
+	return dev.queue.enqueue(newQueued(m, time.Now(), h.faults.clockSkew(), h.opts.DefaultTTL))
 }

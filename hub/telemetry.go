@@ -3,7 +3,6 @@ package hub
 import (
 	"fmt"
 	"strconv"
-	"time"
 
 	"fieldpost/internal/amqpserver"
 	"fieldpost/internal/amqpserver/wire"
@@ -81,7 +80,7 @@ func (t *telemetryLink) decide(part *partition, messages []*wire.Message) Settle
 	}
 	for _, m := range messages {
 		e := newEvent(t.device.id, part.id, m)
-		e.SequenceNumber, e.Offset, e.Enqueued = -1, -1, time.Now()
+		e.SequenceNumber, e.Offset, e.Enqueued = -1, -1, t.hub.faults.now()
 		if s := t.hub.opts.Outcome(e); s != nil && s != Accept {
 			return s
 		}
