@@ -44,8 +44,10 @@ func TestFaultySecondConnection(t *testing.T) {
 		r.struck(r.inject("second-connection device=dev1"), 1)
 		<-d.conn.Done()
 		r.wantCondition(d.conn.Err(), "amqp:connection:forced")
-		err := s.Send(r.ctx, text("x"), nil)
-		r.wantCondition(err, "amqp:link:stolen")
+		// go-amqp tells of the link or of the connection, whichever it saw first.
+		if got := condition(s.Send(r.ctx, text("x"), nil)); got != "amqp:link:stolen" && got != "amqp:connection:forced" {
+			t.Errorf("the link ended with %q", got)
+		}
 		again := r.asDevice("dev1")
 		again.accepted(again.sender(telemetryAddress("dev1")), text("x"))
 	})

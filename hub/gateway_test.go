@@ -3,12 +3,16 @@ package hub_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"regexp"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/Azure/go-amqp"
 
 	"fieldpost/hub"
 	"fieldpost/internal/amqpserver/wire"
@@ -120,6 +124,64 @@ func TestGatewayOpenBeginAttach(t *testing.T) {
 	if d := nextOf[*wire.Detach](c); !d.Closed || d.Error == nil || d.Error.Condition != "amqp:not-found" {
 		t.Errorf("detach %+v", d)
 	}
+}
+
+// The second generation of the gateway announces other values, and mechanisms in
+// another order; it says no welcome.
+func TestSecondGateway(t *testing.T) {
+	for line, bare := range map[string]bool{"gwv2": false, "gwv2 how=bare-flow": true} {
+		faulty(t, func(t *testing.T, r *rig) {
+			c := &wireClient{rig: r, Conn: r.tls()}
+			c.header("AMQP\x03\x01\x00\x00")
+			m := nextOf[*wire.SASLMechanisms](c)
+			if want := []wire.Symbol{"PLAIN", "ANONYMOUS", "MSSBCBS", "EXTERNAL"}; !slices.Equal(m.Mechanisms, want) {
+				t.Errorf("mechanisms %v, want %v", m.Mechanisms, want)
+			}
+			frame, err := wire.AppendFrame(nil, wire.FrameSASL, 0, &wire.SASLInit{Mechanism: "ANONYMOUS"})
+			r.must(err)
+			_, err = c.Write(frame)
+			r.must(err)
+			if o := nextOf[*wire.SASLOutcome](c); o.Code != wire.SASLCodeOK || o.AdditionalData != nil {
+				t.Errorf("outcome %+v", o)
+			}
+			c.header("AMQP\x00\x01\x00\x00")
+			c.send(&wire.Open{ContainerID: "c", MaxFrameSize: 65536, ChannelMax: 10})
+			o := nextOf[*wire.Open](c)
+			if !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(o.ContainerID) || o.Hostname != "" ||
+				o.MaxFrameSize != 65535 || o.ChannelMax != 1024 || o.IdleTimeout != 240_000 {
+				t.Errorf("open %+v", o)
+			}
+			c.send(&wire.Begin{NextOutgoingID: 7, IncomingWindow: 10, OutgoingWindow: 10, HandleMax: 10})
+			nextOf[*wire.Begin](c)
+			var first uint32
+			c.send(&wire.Attach{Name: "s", Source: &wire.Source{}, Target: &wire.Target{Address: "$cbs"}, InitialDeliveryCount: &first})
+			nextOf[*wire.Attach](c)
+			if f := nextOf[*wire.Flow](c); (f.NextIncomingID == nil) != bare {
+				t.Errorf("%s: flow %+v", line, f)
+			}
+		}, line)
+	}
+}
+
+// go-amqp works with the second gateway, and ends a session that gets the flow
+// frames of its first days.
+func TestSecondGatewayWithGoAMQP(t *testing.T) {
+	faulty(t, func(t *testing.T, r *rig) {
+		c, err := r.open(amqp.SASLTypeAnonymous())
+		r.must(err)
+		s, err := r.peer(c).session.NewSender(r.ctx, "$cbs", nil)
+		if err == nil {
+			err = s.Send(r.ctx, amqp.NewMessage(nil), nil)
+		}
+		var ended *amqp.SessionError
+		if !errors.As(err, &ended) {
+			t.Errorf("after a flow without next-incoming-id: %v", err)
+		}
+		d := r.asDevice("dev1")
+		d.accepted(d.sender(telemetryAddress("dev1")), amqp.NewMessage([]byte("x")))
+		r.struck(1, 1)
+		r.struck(2, 1)
+	}, "gwv2 how=bare-flow count=1", "gwv2 connection=2")
 }
 
 func TestGatewaySASL(t *testing.T) {
