@@ -9,7 +9,8 @@
 // InvokeMethod and PurgeQueue are what services ask of the cloud over HTTPS;
 // package rest is that door, and an Error is what it says no with. Each telemetry
 // message becomes an Event in a log of partitions, after Options.Outcome, if any,
-// has chosen a Settlement for it. Cut and Restore are the network failing.
+// has chosen a Settlement for it. Cut and Restore are the network failing; a Fault
+// is one of many other ways to misbehave, made by ParseFault and started by Inject.
 //
 // # What it serves
 //
@@ -49,5 +50,5 @@
 // Options.Dir keeps identities and keys only. One directory serves one hub at a
 // time. The size limits count the encoded message. A certificate counts by its
 // thumbprint whatever its dates. Not served: the REST interface of the registry,
-// Azure AD tokens, queries over twins, throttling and quotas.
+// Azure AD tokens, queries over twins; throttles and quotas, except as faults.
 package hub
