@@ -82,23 +82,21 @@ func attachFaults() []*faultKind {
 func messageFaults() []*faultKind {
 	say := []string{"condition", "description", "logged"}
 	return []*faultKind{
-		{name: "reject", args: say, links: linksSending, usual: linkTelemetry, message: settleAs(false, rejectMessage)},
-		{name: "release", args: []string{"logged"}, links: linksSending, usual: linkTelemetry,
-			message: settleAs(false, func(*activeFault) wire.Outcome { return wire.Released{} })},
-		{name: "modify", args: []string{"logged"}, links: linksSending, usual: linkTelemetry,
-			message: settleAs(false, func(*activeFault) wire.Outcome { return wire.Modified{DeliveryFailed: true} })},
-		{name: "stateless", args: []string{"unlogged"}, links: linksSending, usual: linkTelemetry,
-			message: func(a *activeFault, m *faultMessage) {
-				m.settle(!a.unusual, func(wire.Outcome) { m.d.SettleStateless() })
-			}},
-		{name: "no-answer", args: []string{"unlogged"}, links: linksSending, usual: linkTelemetry,
+		{name: "reject", args: say, links: linksHeard, usual: linkTelemetry, message: settleAs(false, rejectMessage)},
+		{name: "release", args: []string{"logged"}, links: linksHeard, usual: linkTelemetry,
+			message: settleAs(false, func(*activeFault) wire.DeliveryState { return wire.Released{} })},
+		{name: "modify", args: []string{"logged"}, links: linksHeard, usual: linkTelemetry,
+			message: settleAs(false, func(*activeFault) wire.DeliveryState { return wire.Modified{DeliveryFailed: true} })},
+		{name: "stateless", args: []string{"unlogged"}, links: linksHeard, usual: linkTelemetry,
+			message: settleAs(true, func(*activeFault) wire.DeliveryState { return nil })},
+		{name: "no-answer", args: []string{"unlogged"}, links: linksHeard, usual: linkTelemetry,
 			message: func(a *activeFault, m *faultMessage) { m.settle(!a.unusual, func(wire.Outcome) {}) }},
-		{name: "delay", args: []string{"by"}, needs: []string{"by"}, links: linksSending, usual: linkTelemetry, message: delayMessage},
-		{name: "drop-unanswered", args: []string{"how", "unlogged"}, how: dropWays, links: linksSending, usual: linkTelemetry,
+		{name: "delay", args: []string{"by"}, needs: []string{"by"}, links: linksHeard, usual: linkTelemetry, message: delayMessage},
+		{name: "drop-unanswered", args: []string{"how", "unlogged"}, how: dropWays, links: linksHeard, usual: linkTelemetry,
 			message: dropUnanswered},
-		{name: "throttle", args: append([]string{"rate"}, say...), links: linksSending, usual: linkTelemetry,
+		{name: "throttle", args: append([]string{"rate"}, say...), links: linksHeard, usual: linkTelemetry,
 			due: func(a *activeFault, now time.Time) bool { return a.rate == 0 || overRate(a, now) }, message: settleAs(false, throttleMessage)},
-		{name: "quota", args: say, links: linksSending, usual: linkTelemetry, message: settleAs(false, quotaMessage)},
+		{name: "quota", args: say, links: linksHeard, usual: linkTelemetry, message: settleAs(false, quotaMessage)},
 		{
 			name: "put-token", args: []string{"status", "description", "slow", "never"}, usual: linkCBS,
 			check: func(f *Fault) error {

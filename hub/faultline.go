@@ -110,8 +110,8 @@ func (f *Fault) check(seen map[string]bool) error {
 	if f.every.d > 0 && f.p > 0 && f.kind.begin != nil {
 		return f.wrong("every=%s goes by the clock, p by messages", f.every)
 	}
-	if deaf := f.struckLinks() &^ linksSending; deaf != 0 && f.links != f.kind.links && (f.kind.message != nil || f.byMessage()) {
-		return f.wrong("it waits for messages, and the hub gets none on %s", strings.Join(deaf.words(), ", "))
+	if deaf := f.struckLinks() &^ linksHeard; deaf != 0 && f.links != f.kind.links && (f.kind.message != nil || f.byMessage()) {
+		return f.wrong("it waits for messages, and the hub hears of none on %s", strings.Join(deaf.words(), ", "))
 	}
 	if f.kind.check != nil {
 		if err := f.kind.check(f); err != nil {

@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -96,8 +97,9 @@ func TestFaultLineErrorsNameTheWord(t *testing.T) {
 		"reject device=":                   `"device" needs a value`,
 		"reject logged=1":                  `"logged" takes no value`,
 		"reject device=a device=b":         `"device" comes twice`,
-		"reject devicebound":               `cannot strike devicebound`,
-		"drop devicebound after=3":         `the hub gets none on devicebound`,
+		"reject events":                    `cannot strike events`,
+		"credit-zero devicebound":          `cannot strike devicebound`,
+		"drop events after=3":              `the hub hears of none on events`,
 		"drop how=fun":                     `how=fun: not one of rst, fin: is it "fin"?`,
 		"clock-skew":                       `needs by=3s`,
 		"clock-skew by=1m after=3":         `after is a duration`,
@@ -145,4 +147,16 @@ func FuzzParseFault(f *testing.F) {
 			t.Errorf("%q is %q, which is %q, %v", line, fault, again, err)
 		}
 	})
+}
+
+func TestFaultsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/HUB.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range hub.FaultNames() {
+		if n := strings.Count(string(text), "\n| `"+name+"`"); n != 1 {
+			t.Errorf("docs/HUB.md has %d rows for %s", n, name)
+		}
+	}
 }

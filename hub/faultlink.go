@@ -18,6 +18,9 @@ const (
 	linkManagement
 
 	linksAll linkKinds = 1<<iota - 1
+	// linksHeard are those on which the peer sends messages or settles ours with an
+	// effect.
+	linksHeard = linksAll &^ linkEvents
 	// linksSending are those the peer sends on.
 	linksSending = linksAll &^ (linkDevicebound | linkEvents)
 )

@@ -1,44 +1,64 @@
 package hub
 
 import (
+	"cmp"
 	"time"
 
 	"fieldpost/internal/amqpserver"
 	"fieldpost/internal/amqpserver/wire"
 )
 
-// faultMessage is a message the hub has got and not yet handled.
+// faultMessage is a message the hub has got, or the word of a peer on one that it
+// has sent, before the hub has dealt with it.
 type faultMessage struct {
-	p      *peer
-	d      *amqpserver.Delivery
-	held   heldLink
-	handle func(*amqpserver.Delivery)
-	done   bool // a fault has dealt with it
+	p       *peer
+	l       *amqpserver.Link
+	held    heldLink
+	payload []byte // of a message
+
+	// deal lets the hub deal with it; then gets the outcome in place of the peer.
+	deal   func(then func(wire.Outcome))
+	answer func(wire.DeliveryState) // tells the peer
+	done   bool                     // a fault has dealt with it
 }
 
-// watch puts the faults before what handles the messages of a link.
+// watch puts the faults before what deals with the messages of a link, or with
+// the settlement of those the peer receives.
 func (p *peer) watch(l *amqpserver.Link, held heldLink) {
 	handle := l.OnDelivery
-	if handle == nil {
-		return
-	}
-	l.OnDelivery = func(d *amqpserver.Delivery) {
-		if list := p.hub.faults.messages.Load(); list != nil {
-			m := &faultMessage{p: p, d: d, held: held, handle: handle}
-			m.meet(*list)
-			if m.done {
-				return
+	switch {
+	case l.PeerSends() && handle != nil:
+		l.OnDelivery = func(d *amqpserver.Delivery) {
+			list := p.hub.faults.messages.Load()
+			if list == nil || !(&faultMessage{
+				p: p, l: l, held: held, payload: d.Payload, answer: d.Answer,
+				deal: func(then func(wire.Outcome)) {
+					d.OnSettle = then
+					handle(d)
+				},
+			}).meet(*list) {
+				handle(d)
 			}
 		}
-		handle(d)
+	case !l.PeerSends() && held.kind&(linkDevicebound|linkFeedback) != 0:
+		l.OnSettle = func(s *amqpserver.Settlement) {
+			list := p.hub.faults.messages.Load()
+			if list == nil || !(&faultMessage{
+				p: p, l: l, held: held, answer: s.Answer,
+				deal: func(then func(wire.Outcome)) { then(s.Decide()) },
+			}).meet(*list) {
+				s.Answer(s.Decide())
+			}
+		}
 	}
 }
 
-// meet lets every fault see the message, until one has dealt with it.
-func (m *faultMessage) meet(list []*activeFault) {
+// meet lets every fault see the message, until one has dealt with it, and reports
+// whether one has.
+func (m *faultMessage) meet(list []*activeFault) bool {
 	for _, a := range list {
 		if m.done {
-			return
+			break
 		}
 		if m.held.kind&a.struckLinks() == 0 || a.connection != 0 && a.connection != m.p.number() || !a.concerns(m.identity(a)) {
 			continue
@@ -53,6 +73,7 @@ func (m *faultMessage) meet(list []*activeFault) {
 			a.tell()
 		}
 	}
+	return m.done
 }
 
 // strike lets a fault that counts messages strike the link or the connection. A
@@ -60,7 +81,7 @@ func (m *faultMessage) meet(list []*activeFault) {
 func (m *faultMessage) strike(a *activeFault) {
 	t := faultTarget{p: m.p}
 	if a.kind.perLink {
-		t.l = m.d.Link
+		t.l = m.l
 	}
 	a.mu.Lock()
 	_, had := a.targets[t]
@@ -88,7 +109,7 @@ func (m *faultMessage) identity(a *activeFault) string {
 	if a.device == "" || m.held.kind != linkCBS {
 		return m.held.identity
 	}
-	request, err := wire.ParseMessage(m.d.Payload)
+	request, err := wire.ParseMessage(m.payload)
 	if err != nil {
 		return ""
 	}
@@ -97,34 +118,33 @@ func (m *faultMessage) identity(a *activeFault) string {
 	return m.p.hub.registry.canonical(audience).identity()
 }
 
-// settle ends the message with what answer does. A logged one is handled first:
-// answer gets what the hub would have said.
+// settle ends the message with what answer does. A logged one is dealt with
+// first: answer gets what the hub would have said.
 func (m *faultMessage) settle(logged bool, answer func(wire.Outcome)) {
-	if !logged {
+	if logged {
+		m.deal(answer)
+	} else {
 		answer(wire.Released{})
-		return
 	}
-	m.d.OnSettle = answer
-	m.handle(m.d)
 }
 
-// settleAs answers with an outcome of the fault's own.
-func settleAs(usuallyLogged bool, outcome func(*activeFault) wire.Outcome) func(*activeFault, *faultMessage) {
+// settleAs answers with a state of the fault's own.
+func settleAs(usuallyLogged bool, state func(*activeFault) wire.DeliveryState) func(*activeFault, *faultMessage) {
 	return func(a *activeFault, m *faultMessage) {
-		m.settle(a.unusual != usuallyLogged, func(wire.Outcome) { m.d.Answer(outcome(a)) })
+		m.settle(a.unusual != usuallyLogged, func(wire.Outcome) { m.answer(state(a)) })
 	}
 }
 
-func rejectMessage(a *activeFault) wire.Outcome {
+func rejectMessage(a *activeFault) wire.DeliveryState {
 	return wire.Rejected{Error: a.error(wire.CondInternalError, codeInternal, "The hub rejects the message.")}
 }
 
-func throttleMessage(a *activeFault) wire.Outcome {
+func throttleMessage(a *activeFault) wire.DeliveryState {
 	return wire.Rejected{Error: a.error("com.microsoft:device-container-throttled", codeThrottled,
 		"IotHubThrottled: the operation is throttled, try again later.")}
 }
 
-func quotaMessage(a *activeFault) wire.Outcome {
+func quotaMessage(a *activeFault) wire.DeliveryState {
 	return wire.Rejected{Error: a.error(wire.CondResourceLimitExceeded, codeQuotaExceeded,
 		"IotHubQuotaExceeded: the total number of messages on IotHub '%s' exceeded the allocated quota.", a.set.hub.names.hub())}
 }
@@ -162,7 +182,7 @@ func overRate(a *activeFault, now time.Time) bool {
 
 func delayMessage(a *activeFault, m *faultMessage) {
 	m.settle(true, func(o wire.Outcome) {
-		time.AfterFunc(a.by, func() { m.d.Answer(o) })
+		time.AfterFunc(a.by, func() { m.answer(o) })
 	})
 }
 
@@ -174,26 +194,22 @@ func dropUnanswered(a *activeFault, m *faultMessage) {
 // disturbPutToken answers a put-token late, badly or never. The request itself
 // is settled at once.
 func disturbPutToken(a *activeFault, m *faultMessage) {
-	if a.never {
-		m.d.Settle(wire.Accepted{})
-		return
-	}
-	reply := func() { m.handle(m.d) }
+	m.answer(wire.Accepted{})
+	reply := func() { m.deal(nil) }
 	if a.status != 0 {
+		request, err := wire.ParseMessage(m.payload)
+		if err != nil {
+			return
+		}
 		reply = func() {
-			if request := takeRequest(m.d, maxRequest); request != nil {
-				text := a.description
-				if text == "" {
-					text = "The hub refuses the token."
-				}
-				m.p.cbs.reply(request, answer{status: a.status, description: text})
-			}
+			m.p.cbs.reply(request, answer{status: a.status, description: cmp.Or(a.description, "The hub refuses the token.")})
 		}
 	}
-	if a.by == 0 {
+	switch {
+	case a.never:
+	case a.by > 0:
+		time.AfterFunc(a.by, func() { m.p.conn.Do(reply) })
+	default:
 		reply()
-		return
 	}
-	m.d.Settle(wire.Accepted{})
-	time.AfterFunc(a.by, func() { m.p.conn.Do(reply) })
 }

@@ -167,10 +167,9 @@ func (d *Delivery) Settle(o wire.Outcome) {
 	d.Answer(o)
 }
 
-// Answer is Settle without OnSettle.
-func (d *Delivery) Answer(o wire.Outcome) { d.settle(o) }
-
-func (d *Delivery) settle(state wire.DeliveryState) {
+// Answer is Settle without OnSettle, and settles without a state when that is nil,
+// which tells the peer nothing.
+func (d *Delivery) Answer(state wire.DeliveryState) {
 	l := d.Link
 	c := l.s.c
 	c.mu.Lock()

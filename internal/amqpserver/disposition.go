@@ -66,25 +66,50 @@ func (s *session) outcomes(d *wire.Disposition, deliveries []*outgoing) {
 		if !terminal {
 			result = o.l.defaultOutcome()
 		}
-		answer := s.decide(o, result)
-		if !d.Settled && o.l.state == linkAttached {
-			s.c.send(s.channel, &wire.Disposition{Role: wire.RoleSender, First: o.id, Settled: true, State: answer})
-		}
+		s.settle(&Settlement{outcome: result, o: o, owed: !d.Settled})
 		o.l.refill()
 	}
 }
 
-// decide asks for the final state of a delivery, c.mu released meanwhile.
-func (s *session) decide(o *outgoing, result wire.Outcome) wire.Outcome {
-	if o.onOutcome == nil {
-		return result
-	}
+// Settlement is the peer's word on a delivery of ours, for Link.OnSettle.
+type Settlement struct {
+	outcome wire.Outcome
+	o       *outgoing
+	owed    bool // the peer waits for our answer
+}
+
+// settle hears the handler, c.mu released meanwhile.
+func (s *session) settle(word *Settlement) {
 	s.c.mu.Unlock()
 	defer s.c.mu.Lock()
-	if answer := o.onOutcome(result); answer != nil {
-		return answer
+	if onSettle := word.o.l.OnSettle; onSettle != nil {
+		onSettle(word)
+		return
 	}
-	return result
+	word.Answer(word.Decide())
+}
+
+// Decide calls OnOutcome of the delivery and returns the state of our answer. It
+// is to be called once, or never: then the delivery has no outcome.
+func (w *Settlement) Decide() wire.Outcome {
+	if w.o.onOutcome != nil {
+		if answer := w.o.onOutcome(w.outcome); answer != nil {
+			return answer
+		}
+	}
+	return w.outcome
+}
+
+// Answer sends our answer, if the peer waits for one.
+func (w *Settlement) Answer(state wire.DeliveryState) {
+	l := w.o.l
+	c := l.s.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w.owed && l.state == linkAttached {
+		w.owed = false
+		c.send(l.s.channel, &wire.Disposition{Role: wire.RoleSender, First: w.o.id, Settled: true, State: state})
+	}
 }
 
 // defaultOutcome is what a delivery counts as that was settled without a state

@@ -24,6 +24,10 @@ type Link struct {
 	OnCredit   func()          // the peer receives: Available is above zero; default none
 	OnDetach   func()          // the link is gone, whoever ended it; default none
 
+	// OnSettle is called, when the peer receives, with its word on each delivery, in
+	// place of Decide and Answer. Default these two.
+	OnSettle func(*Settlement)
+
 	Credit         uint32 // the peer sends: deliveries granted, replenished as they are settled; default 0
 	MaxMessageSize uint64 // the peer sends: announced and enforced, capped by Options; default Options.MaxMessageSize, bytes
 

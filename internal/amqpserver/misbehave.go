@@ -104,7 +104,3 @@ func (c *Conn) HoldFlows(held bool) {
 		}
 	}
 }
-
-// SettleStateless settles the delivery without a state, which says nothing of
-// what became of it (spec 2.7.6).
-func (d *Delivery) SettleStateless() { d.settle(nil) }

@@ -97,8 +97,8 @@ func TestBareFlow(t *testing.T) {
 	p.same(p.barrier(0), 0, "next-incoming-id", nil)
 }
 
-func TestSettleStateless(t *testing.T) {
-	p, _ := tried(t, amqpserver.Options{}, 10, (*amqpserver.Delivery).SettleStateless)
+func TestAnswerWithoutAState(t *testing.T) {
+	p, _ := tried(t, amqpserver.Options{}, 10, func(d *amqpserver.Delivery) { d.Answer(nil) })
 	p.send(0, transfer(0, 0, "t", no, ""))
 	d := p.expect(0x15)
 	p.same(d, 3, "settled", true)
