@@ -11,6 +11,7 @@ import (
 // Lines that mean the same make faults with the same String.
 type Fault struct {
 	kind *faultKind
+	line string // of String
 
 	links      linkKinds // 0 means the usual ones of the kind
 	device     string    // "" is everyone
@@ -64,38 +65,7 @@ func (f Fault) Name() string {
 
 // String returns the line in its shortest form; ParseFault makes the same fault
 // of it.
-func (f Fault) String() string {
-	if f.kind == nil {
-		return ""
-	}
-	words := []string{f.kind.name}
-	if f.links != 0 && f.links == f.kind.links {
-		words = append(words, wordAll)
-	} else {
-		words = append(words, f.links.words()...)
-	}
-	for _, c := range faultClauses() {
-		if !f.kind.takes(c.name) {
-			continue
-		}
-		if text := c.write(&f); text != "" {
-			if c.word {
-				words = append(words, text)
-			} else {
-				words = append(words, c.name+"="+quoteValue(text))
-			}
-		}
-	}
-	return strings.Join(words, " ")
-}
-
-// quoteValue puts what would not be one word between quotes.
-func quoteValue(s string) string {
-	if strings.ContainsAny(s, " \"\\") || strconv.Quote(s) != `"`+s+`"` {
-		return strconv.Quote(s)
-	}
-	return s
-}
+func (f Fault) String() string { return f.line }
 
 // once reports whether it is over after its first strikes: an event with neither
 // repetition nor limit.
@@ -121,13 +91,4 @@ func (f *Fault) struckLinks() linkKinds {
 // a device is one of its modules too.
 func (f *Fault) concerns(identity string) bool {
 	return f.device == "" || f.device == identity || strings.HasPrefix(identity, f.device+"/")
-}
-
-// FaultNames returns the names of all faults.
-func FaultNames() []string {
-	var names []string
-	for _, k := range faultKinds() {
-		names = append(names, k.name)
-	}
-	return names
 }

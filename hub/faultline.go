@@ -43,7 +43,11 @@ func ParseFault(line string) (Fault, error) {
 			return Fault{}, err
 		}
 	}
-	return f, f.check(seen)
+	if err := f.check(seen); err != nil {
+		return Fault{}, err
+	}
+	f.line = f.text()
+	return f, nil
 }
 
 // MustParseFault is ParseFault for lines that are part of a program. It panics

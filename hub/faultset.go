@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -185,7 +186,7 @@ func (s *faultSet) everyone() []*peer {
 	for p := range s.peers {
 		list = append(list, p)
 	}
-	slices.SortFunc(list, func(a, b *peer) int { return a.number() - b.number() })
+	sort.Slice(list, func(i, j int) bool { return list[i].number() < list[j].number() })
 	return list
 }
 

@@ -1,7 +1,7 @@
 package hub
 
 import (
-	"slices"
+	"sort"
 
 	"fieldpost/internal/amqpserver"
 	"fieldpost/internal/amqpserver/wire"
@@ -104,7 +104,7 @@ func (p *peer) targetsOf(a *activeFault) []faultTarget {
 			list = append(list, faultTarget{p: p, l: l})
 		}
 	}
-	slices.SortFunc(list, func(x, y faultTarget) int { return p.held[x.l].order - p.held[y.l].order })
+	sort.Slice(list, func(i, j int) bool { return p.held[list[i].l].order < p.held[list[j].l].order })
 	if a.kind.perLink {
 		return list
 	}
