@@ -122,6 +122,7 @@ func TestFaultLineErrorsNameTheWord(t *testing.T) {
 		"blackhole every=3":                `"every=3" is not known here`,
 		"refuse device=gw1":                `"device=gw1" is not known here`,
 		"garbage bytes=99999999":           `bytes=99999999`,
+		"busy every=3s after=5":            `goes by the clock`,
 		"drop every=3s p=0.5":              `goes by the clock`,
 		"reject " + strings.Repeat("x", 9): `"xxxxxxxxx" is not known here`,
 	} {
