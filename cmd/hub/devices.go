@@ -5,7 +5,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 
 	"fieldpost/hub"
@@ -13,37 +15,40 @@ import (
 
 // registering are the flags of hub devices.
 type registering struct {
-	dir, module, regenerate string
-	x509                    list
-	authority, json         bool
+	dir, control, module, regenerate string
+	x509                             list
+	authority, json                  bool
 }
 
 func devicesCommand() command {
 	return command{
 		name:    "devices",
 		args:    "list | add ID | remove ID | disable ID | enable ID | keys ID",
-		summary: "the registry of a local hub that is not running",
-		help: `Works on the files of a hub that hub serve --dir keeps. While a hub serves them
-the command refuses: end it first. A device's connection string is printed by
-hub serve, because the port is part of it; keys prints its two keys.`,
+		summary: "the registry of a local hub",
+		help: `Asks the hub that serves --dir, or whose control socket is --control: what
+changes holds at once, and a device that is removed or disabled loses its links.
+When no hub serves --dir the command works on the files there. keys prints the
+two keys of a device, and its connection string when the hub runs, because the
+port is part of it.`,
 		example: "hub devices --dir ./hub add gateway-2",
 		define: func(flags *flag.FlagSet) func(context.Context, streams, []string) error {
 			var r registering
-			flags.StringVar(&r.dir, "dir", "", "`DIR` that hub serve keeps; required")
+			flags.StringVar(&r.dir, "dir", "", "`DIR` that hub serve keeps")
+			flags.StringVar(&r.control, "control", "", "`PATH` of the control socket of a hub that runs, instead of --dir")
 			flags.StringVar(&r.module, "module", "", "the module `ID` of the device, in place of the device: add, remove, keys")
 			flags.Var(&r.x509, "x509", "add: by the certificate with this `CERT`, a thumbprint (SHA-1 or SHA-256) or a PEM file; a second one is the secondary")
 			flags.BoolVar(&r.authority, "x509-ca", false, "add: by a certificate that the authorities of hub serve --device-ca vouch for")
 			flags.StringVar(&r.regenerate, "regenerate", "", "keys: first make a new `KEY`: primary or secondary; or swap the two")
 			flags.BoolVar(&r.json, "json", false, "print one JSON object a line")
-			return func(_ context.Context, std streams, args []string) error {
-				return r.run(std, flags, args)
+			return func(ctx context.Context, std streams, args []string) error {
+				return r.run(ctx, std, flags, args)
 			}
 		},
 	}
 }
 
 // run takes the verb before or after the flags: both are typed.
-func (r *registering) run(std streams, flags *flag.FlagSet, args []string) error {
+func (r *registering) run(ctx context.Context, std streams, flags *flag.FlagSet, args []string) error {
 	if len(args) == 0 {
 		return usagef("what to do? list, add, remove, disable, enable or keys")
 	}
@@ -59,43 +64,58 @@ func (r *registering) run(std streams, flags *flag.FlagSet, args []string) error
 		}
 		args = append([]string{id}, flags.Args()...)
 	}
-	if r.dir == "" {
-		return usagef("--dir is missing")
+	if (r.dir == "") == (r.control == "") {
+		return usagef("give either --dir DIR or --control PATH")
 	}
-	do, err := r.verb(std, verb, args)
+	do, err := r.verb(ctx, std, verb, args)
 	if err != nil {
 		return err
 	}
-	if verb != "add" {
+	switch running := (controlClient{r.socket()}); {
+	case r.control != "" || running.listens():
+		return do(running)
+	case verb != "add":
 		if _, err := os.Stat(r.dir); errors.Is(err, fs.ErrNotExist) {
 			return configf("no hub keeps its files in %s", r.dir)
 		}
 	}
 	unlock, err := lockDir(r.dir)
+	var used *dirInUse
+	if errors.As(err, &used) {
+		return &hinted{err, "it does not answer at " + controlIn(r.dir) + ": name its socket with --control PATH, or end it first"}
+	}
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	h, err := hub.New(hub.Options{Listen: "none", Dir: r.dir})
+	log := slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	h, err := hub.New(hub.Options{Listen: "none", Dir: r.dir, Log: log})
 	if err != nil {
 		return err
 	}
-	return do(h)
+	return do(ownRegistry{hub: h})
+}
+
+func (r *registering) socket() string {
+	if r.control != "" {
+		return r.control
+	}
+	return controlIn(r.dir)
 }
 
 // verb returns what the command line asks for.
-func (r *registering) verb(std streams, verb string, args []string) (func(*hub.Hub) error, error) {
-	verbs := map[string]func(*hub.Hub, string) error{
-		"add":     r.add,
-		"remove":  func(h *hub.Hub, id string) error { return h.RemoveDevice(r.name(id)) },
-		"disable": (*hub.Hub).DisableDevice,
-		"enable":  (*hub.Hub).EnableDevice,
-		"keys":    func(h *hub.Hub, id string) error { return r.keys(std, h, id) },
+func (r *registering) verb(ctx context.Context, std streams, verb string, args []string) (func(registry) error, error) {
+	verbs := map[string]func(of registry, id string) error{
+		"add":     func(of registry, id string) error { return r.add(ctx, of, id) },
+		"remove":  func(of registry, id string) error { return of.remove(ctx, r.name(id)) },
+		"disable": func(of registry, id string) error { return of.disable(ctx, id) },
+		"enable":  func(of registry, id string) error { return of.enable(ctx, id) },
+		"keys":    func(of registry, id string) error { return r.keys(ctx, std, of, id) },
 	}
 	do, known := verbs[verb]
 	switch {
 	case verb == "list":
-		return func(h *hub.Hub) error { return r.list(std, h) }, noArguments(args)
+		return func(of registry) error { return r.list(ctx, std, of) }, noArguments(args)
 	case !known:
 		return nil, usagef("%q is not list, add, remove, disable, enable or keys", verb)
 	case len(args) != 1:
@@ -109,13 +129,13 @@ func (r *registering) verb(std streams, verb string, args []string) (func(*hub.H
 	case r.regenerate != "" && verb != "keys":
 		return nil, usagef("--regenerate is for keys")
 	}
-	return func(h *hub.Hub) error { return do(h, args[0]) }, nil
+	return func(of registry) error { return do(of, args[0]) }, nil
 }
 
 // name is what the registry calls the device or module of the command line.
 func (r *registering) name(id string) string { return hub.Device{ID: id, ModuleID: r.module}.Name() }
 
-func (r *registering) add(h *hub.Hub, id string) error {
+func (r *registering) add(ctx context.Context, of registry, id string) error {
 	g := hub.Registration{DeviceID: id, ModuleID: r.module}
 	var err error
 	switch {
@@ -127,66 +147,61 @@ func (r *registering) add(h *hub.Hub, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.Register(g)
-	return err
+	return of.add(ctx, g)
 }
 
-func (r *registering) keys(std streams, h *hub.Hub, id string) error {
-	d, err := h.Device(r.name(id))
-	if err == nil && r.regenerate != "" {
-		d, err = h.RegenerateKeys(d.Name(), hub.KeyChange(r.regenerate))
+func (r *registering) keys(ctx context.Context, std streams, of registry, id string) error {
+	var pair keyPair
+	var err error
+	if r.regenerate == "" {
+		pair, err = of.keys(ctx, r.name(id))
+	} else {
+		pair, err = of.changeKeys(ctx, r.name(id), hub.KeyChange(r.regenerate))
 	}
 	if err != nil {
 		return err
 	}
-	if d.Auth != hub.AuthSAS {
-		return fmt.Errorf("device %s has no keys: its authentication is %s", d.Name(), d.Auth)
-	}
 	if r.json {
-		return printJSON(std.out, struct {
-			ID        string `json:"id"`
-			Module    string `json:"module,omitempty"`
-			Primary   string `json:"primary_key"`
-			Secondary string `json:"secondary_key"`
-		}{d.ID, d.ModuleID, d.PrimaryKey.Base64(), d.SecondaryKey.Base64()})
+		return printJSON(std.out, pair)
 	}
-	_, err = fmt.Fprintf(std.out, "primary    %s\nsecondary  %s\n", d.PrimaryKey.Base64(), d.SecondaryKey.Base64())
+	text := fmt.Sprintf("primary    %s\nsecondary  %s\n", printable(pair.Primary), printable(pair.Secondary))
+	if pair.ConnectionString != "" {
+		text += fmt.Sprintf("connect    %s\n", printable(pair.ConnectionString))
+	}
+	_, err = io.WriteString(std.out, text)
 	return err
 }
 
-// identities returns every device, each followed by its modules.
-func identities(h *hub.Hub) []hub.Device {
-	var all []hub.Device
-	for _, d := range h.Devices() {
-		all = append(append(all, d), h.Modules(d.ID)...)
+func (r *registering) list(ctx context.Context, std streams, of registry) error {
+	all, err := of.list(ctx)
+	if err != nil {
+		return err
 	}
-	return all
-}
-
-func (r *registering) list(std streams, h *hub.Hub) error {
-	for _, d := range identities(h) {
+	for _, i := range all {
 		if r.json {
-			line := struct {
-				ID         string       `json:"id"`
-				Disabled   bool         `json:"disabled"`
-				Generation string       `json:"device_generation"`
-				Module     string       `json:"module,omitempty"`
-				Auth       hub.AuthType `json:"auth"`
-				Primary    string       `json:"primary_thumbprint,omitempty"`
-				Secondary  string       `json:"secondary_thumbprint,omitempty"`
-			}{d.ID, d.Disabled, d.GenerationID, d.ModuleID, d.Auth, d.PrimaryThumbprint, d.SecondaryThumbprint}
-			if err := printJSON(std.out, line); err != nil {
-				return err
-			}
-			continue
+			err = printJSON(std.out, i)
+		} else {
+			_, err = io.WriteString(std.out, i.line())
 		}
-		state := "enabled"
-		if d.Disabled {
-			state = "disabled"
-		}
-		if _, err := fmt.Fprintf(std.out, "%-24s %-9s %s\n", d.Name(), state, d.Auth); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// line is an identity for a person.
+func (i identity) line() string {
+	state := "enabled"
+	if i.Disabled {
+		state = "disabled"
+	}
+	line := fmt.Sprintf("%-24s %-9s %s", printable(i.name()), state, printable(string(i.Auth)))
+	if i.Connected {
+		line += "  connected"
+	}
+	if i.Queued > 0 {
+		line += fmt.Sprintf("  %d queued", i.Queued)
+	}
+	return line + "\n"
 }

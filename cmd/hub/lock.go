@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -15,9 +14,14 @@ func lockDir(dir string) (func(), error) {
 	f, held, err := lockFile(filepath.Join(dir, "lock"))
 	switch {
 	case held:
-		return nil, &hinted{fmt.Errorf("a hub serves %s now", dir), "end that hub serve first: it reads its registry only when it starts"}
+		return nil, &dirInUse{dir}
 	case err != nil:
 		return nil, configf("lock hub directory %s: %w", dir, err)
 	}
 	return func() { f.Close() }, nil
 }
+
+// dirInUse is a directory that another process works on.
+type dirInUse struct{ dir string }
+
+func (e *dirInUse) Error() string { return "a hub serves " + e.dir + " now" }

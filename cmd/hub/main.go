@@ -140,6 +140,15 @@ type hinted struct {
 func (e *hinted) Unwrap() error { return e.error }
 func (e *hinted) Hint() string  { return e.hint }
 
+// hintOf returns the hint of the first error in err's chain that has one.
+func hintOf(err error) string {
+	var helper interface{ Hint() string }
+	if errors.As(err, &helper) {
+		return helper.Hint()
+	}
+	return ""
+}
+
 // report prints err, and a hint where there is one, and returns its exit code.
 func report(w io.Writer, name string, err error) int {
 	if err == nil {
@@ -152,15 +161,15 @@ func report(w io.Writer, name string, err error) int {
 	fmt.Fprintln(w, prefix+printable(err.Error()))
 	var usage *usageError
 	var config *configError
-	var helper interface{ Hint() string }
+	hint := hintOf(err)
 	switch {
 	case errors.As(err, &usage):
 		if name != "" {
 			fmt.Fprintln(w, "hint: hub "+name+" --help shows how")
 		}
 		return exitUsage
-	case errors.As(err, &helper) && helper.Hint() != "":
-		fmt.Fprintln(w, "hint: "+helper.Hint())
+	case hint != "":
+		fmt.Fprintln(w, "hint: "+printable(hint))
 	}
 	if errors.As(err, &config) || errors.Is(err, service.ErrConfig) {
 		return exitConfig

@@ -20,11 +20,11 @@ func (t *restTarget) define(flags *flag.FlagSet) {
 }
 
 // connect makes the client the flags ask for. The returned function closes it.
-func (t *restTarget) connect() (*service.REST, func(), error) {
+func (t *restTarget) connect(ctx context.Context) (*service.REST, func(), error) {
 	if t.device == "" {
 		return nil, nil, usagef("--device is missing")
 	}
-	opts, err := t.options()
+	opts, err := t.options(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -35,8 +35,8 @@ func (t *restTarget) connect() (*service.REST, func(), error) {
 	if t.addr != "" {
 		opts.Addr = t.addr
 	}
-	if t.hub != "" && opts.Addr == "" {
-		return nil, nil, configf("hub file %s names no HTTPS address: give --rest HOST:PORT, or start the hub with one", t.hub)
+	if t.connectionFile == "" && opts.Addr == "" {
+		return nil, nil, configf("the hub names no HTTPS address: give --rest HOST:PORT, or start it with one")
 	}
 	closeLog := func() {}
 	if t.keyLog != "" {
@@ -56,7 +56,7 @@ func (t *restTarget) connect() (*service.REST, func(), error) {
 
 // use connects and calls do.
 func (t *restTarget) use(ctx context.Context, do func(context.Context, *service.REST) error) error {
-	client, done, err := t.connect()
+	client, done, err := t.connect(ctx)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ type serving struct {
 	log, spill                           size
 	spillDir                             string
 	feedbackEvery                        time.Duration
-	rest                                 string
+	rest, control                        string
 	deviceFeedback                       bool
 	faults                               faults
 	json, verbose, webSocket             bool
@@ -62,10 +62,11 @@ memory only. What it prints first holds keys: they are good for this hub alone.`
 			flags.StringVar(&s.caOut, "ca-out", "", "write the certificate authority to this `FILE`, PEM")
 			flags.DurationVar(&s.feedbackEvery, "feedback-every", 15*time.Second, "longest time feedback waits for more to share its message")
 			flags.StringVar(&s.rest, "rest", "127.0.0.1:0", "`HOST:PORT` for twins, methods and purges over HTTPS; none for no such door")
+			flags.StringVar(&s.control, "control", "", "`PATH` of the unix socket at which hub devices and the other tools ask this hub; none for no such door (default "+controlFile+" in --dir, none without)")
 			flags.BoolVar(&s.deviceFeedback, "device-feedback-link", false, "let devices send feedback on a link of their own, which real hubs refuse")
 			flags.Var(&s.faults, "fault", "misbehave by this `LINE` of the fault language, docs/HUB.md; may be repeated")
 			flags.StringVar(&s.keyLog, "keylog", "", "`FILE` that gets the TLS secrets of every connection, for tshark")
-			flags.BoolVar(&s.json, "json", false, "print one JSON object: listen, ca, devices, service, modules, policies, websocket, rest")
+			flags.BoolVar(&s.json, "json", false, "print one JSON object: listen, ca, devices, service, modules, policies, websocket, rest, control")
 			flags.BoolVar(&s.verbose, "verbose", false, "log every message")
 			return func(ctx context.Context, std streams, args []string) error {
 				if err := noArguments(args); err != nil {
@@ -86,6 +87,10 @@ func (s *serving) run(ctx context.Context, std streams) error {
 	}
 	if s.dir != "" {
 		unlock, err := lockDir(s.dir)
+		var used *dirInUse
+		if errors.As(err, &used) {
+			return &hinted{err, "hub devices --dir " + s.dir + " and the other tools ask that one; another hub needs another --dir"}
+		}
 		if err != nil {
 			return err
 		}
@@ -114,14 +119,12 @@ func (s *serving) run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	var door restDoor
-	defer door.wait()
+	var doors doors
+	defer doors.wait()
 	// The hub has opened its listener: it must run, if only to close it again.
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	if err := door.open(ctx, h, s.rest, opts.Log); err != nil {
-		stop(err)
-	} else if err := s.announce(std.out, h, door.addr); err != nil {
+	if err := s.open(ctx, &doors, h, std.out, opts.Log); err != nil {
 		stop(err)
 	}
 	if err := h.Run(ctx); err != nil {
@@ -131,6 +134,37 @@ func (s *serving) run(ctx context.Context, std streams) error {
 		return cause
 	}
 	return nil
+}
+
+// doors are what hub serve answers at beside AMQP.
+type doors struct {
+	rest    restDoor
+	control controlDoor
+}
+
+func (d *doors) wait() {
+	d.rest.wait()
+	d.control.wait()
+}
+
+// open registers what the flags name, opens the doors and tells of them.
+func (s *serving) open(ctx context.Context, d *doors, h *hub.Hub, out io.Writer, log *slog.Logger) error {
+	if err := s.register(h); err != nil {
+		return err
+	}
+	if err := d.control.open(s.control, s.dir, log); err != nil {
+		return err
+	}
+	if err := d.rest.open(ctx, h, s.rest, log); err != nil {
+		return err
+	}
+	describe := func() (hubFile, error) { return describeHub(h, d.rest.addr, d.control.path) }
+	d.control.serve(ctx, h, describe, log)
+	file, err := describe()
+	if err != nil {
+		return err
+	}
+	return s.announce(out, h, file)
 }
 
 func (s *serving) level() slog.Level {
@@ -190,36 +224,11 @@ func (s *serving) register(h *hub.Hub) error {
 	return nil
 }
 
-// announce registers the devices and prints what clients need to know.
-func (s *serving) announce(out io.Writer, h *hub.Hub, restAddr string) error {
-	if err := s.register(h); err != nil {
-		return err
-	}
+// announce prints what clients need to know.
+func (s *serving) announce(out io.Writer, h *hub.Hub, file hubFile) error {
 	if s.caOut != "" {
 		if err := os.WriteFile(s.caOut, h.CAPEM(), 0o644); err != nil {
 			return configf("certificate authority: %w", err)
-		}
-	}
-	file := hubFile{
-		Listen: h.Addr(), REST: restAddr, CA: string(h.CAPEM()), Service: h.ServiceConnectionString(), WebSocket: h.WebSocketURL(),
-		Devices: make(map[string]string), Modules: make(map[string]string), Policies: make(map[string]string),
-	}
-	for _, name := range h.Policies() {
-		text, err := h.PolicyConnectionString(name)
-		if err != nil {
-			return err
-		}
-		file.Policies[name] = text
-	}
-	for _, d := range identities(h) {
-		text, err := h.DeviceConnectionString(d.Name())
-		if err != nil {
-			return err
-		}
-		if d.ModuleID == "" {
-			file.Devices[d.ID] = text
-		} else {
-			file.Modules[d.Name()] = text
 		}
 	}
 	if s.json {
@@ -236,6 +245,9 @@ func (s *serving) print(out io.Writer, h *hub.Hub, file hubFile) error {
 	}
 	if file.REST != "" {
 		fmt.Fprintf(&b, "twins, methods and purges on https://%s\n", file.REST)
+	}
+	if file.Control != "" {
+		fmt.Fprintf(&b, "tools of this machine at %s (--control)\n", file.Control)
 	}
 	fmt.Fprintln(&b)
 	fmt.Fprintln(&b, "certificate authority")

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -18,33 +17,23 @@ import (
 // target are the flags that say which hub to talk to.
 type target struct {
 	hub, connectionFile, ca, keyLog string
+	dir, control                    string
 
-	file hubFile // what --hub names, once options has read it
+	file hubFile // of a local hub, once options has read it
 }
 
 func (t *target) define(flags *flag.FlagSet) {
 	flags.StringVar(&t.hub, "hub", "", "`FILE` with the line that hub serve --json printed")
+	flags.StringVar(&t.dir, "dir", "", "`DIR` of a hub that runs here, instead of --hub: it is asked")
+	flags.StringVar(&t.control, "control", "", "`PATH` of the control socket of a hub that runs here, instead of --hub")
 	flags.StringVar(&t.connectionFile, "connection-file", "", "`FILE` with a service connection string, instead of --hub")
 	flags.StringVar(&t.ca, "ca", "", "`FILE` with the authority that vouches for the hub, PEM; default the system's")
 	flags.StringVar(&t.keyLog, "keylog", "", "`FILE` that gets the TLS secrets, for tshark")
 }
 
-// hubFile is the first line of hub serve --json.
-type hubFile struct {
-	Listen  string            `json:"listen"`
-	CA      string            `json:"ca"` // PEM; a path is understood too
-	Devices map[string]string `json:"devices"`
-	Service string            `json:"service"`
-	// By DEVICE/MODULE.
-	Modules   map[string]string `json:"modules,omitempty"`
-	Policies  map[string]string `json:"policies,omitempty"`  // by name
-	WebSocket string            `json:"websocket,omitempty"` // URL
-	REST      string            `json:"rest,omitempty"`      // where HTTPS is answered
-}
-
 // dial connects as the flags say. The returned function closes everything.
 func (t *target) dial(ctx context.Context) (*service.Client, func(), error) {
-	opts, err := t.options()
+	opts, err := t.options(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -64,48 +53,60 @@ func (t *target) dial(ctx context.Context) (*service.Client, func(), error) {
 	return client, func() { client.Close(); closeLog() }, nil
 }
 
-func (t *target) options() (service.Options, error) {
-	switch {
-	case t.hub != "" && t.connectionFile != "":
-		return service.Options{}, usagef("--hub and --connection-file exclude each other")
-	case t.hub != "":
-		return t.fromHubFile()
-	case t.connectionFile != "":
-		text, err := os.ReadFile(t.connectionFile)
-		if err != nil {
-			return service.Options{}, configf("connection file: %w", err)
+func (t *target) options(ctx context.Context) (service.Options, error) {
+	given := 0
+	for _, text := range []string{t.hub, t.dir, t.control, t.connectionFile} {
+		if text != "" {
+			given++
 		}
-		opts := service.Options{ConnectionString: string(text)}
-		if t.ca != "" {
-			opts.RootCAs, err = readCA(t.ca)
-		}
-		return opts, err
-	default:
-		return service.Options{}, usagef("which hub? give --hub FILE, or --connection-file FILE")
 	}
+	switch {
+	case given == 0:
+		return service.Options{}, usagef("which hub? give --hub FILE, --dir DIR, --control PATH or --connection-file FILE")
+	case given > 1:
+		return service.Options{}, usagef("--hub, --dir, --control and --connection-file exclude each other")
+	case t.connectionFile == "":
+		return t.local(ctx)
+	}
+	text, err := os.ReadFile(t.connectionFile)
+	if err != nil {
+		return service.Options{}, configf("connection file: %w", err)
+	}
+	opts := service.Options{ConnectionString: string(text)}
+	if t.ca != "" {
+		opts.RootCAs, err = readCA(t.ca)
+	}
+	return opts, err
 }
 
-func (t *target) fromHubFile() (service.Options, error) {
-	text, err := os.ReadFile(t.hub)
+// local makes the options of a hub of this machine, which says itself where it is.
+func (t *target) local(ctx context.Context) (service.Options, error) {
+	var err error
+	if t.hub != "" {
+		t.file, err = readHubFile(t.hub)
+	} else {
+		t.file, err = controlClient{t.socket()}.file(ctx)
+	}
 	if err != nil {
-		return service.Options{}, configf("hub file: %w", err)
+		return service.Options{}, err
 	}
-	file := &t.file
-	if err := json.NewDecoder(strings.NewReader(string(text))).Decode(file); err != nil {
-		return service.Options{}, configf("hub file %s is not what hub serve --json prints: %w", t.hub, err)
-	}
-	if file.Service == "" {
-		return service.Options{}, configf("hub file %s has no service connection string", t.hub)
-	}
-	ca := file.CA
+	ca := t.file.CA
 	if t.ca != "" {
 		ca = t.ca
 	}
-	opts := service.Options{ConnectionString: file.Service, Addr: dialable(file.Listen)}
+	opts := service.Options{ConnectionString: t.file.Service, Addr: dialable(t.file.Listen)}
 	if ca != "" {
 		opts.RootCAs, err = readCA(ca)
 	}
 	return opts, err
+}
+
+// socket is the control socket that --control or --dir names.
+func (t *target) socket() string {
+	if t.control != "" {
+		return t.control
+	}
+	return controlIn(t.dir)
 }
 
 // dialable returns addr unless it is a wildcard, which cannot be dialed.
