@@ -3,6 +3,7 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,13 +25,21 @@ func readFile(dir, name string) ([]byte, error) {
 	return data, nil
 }
 
-// writeFile puts data into dir/name in one step, readable by the owner alone.
-// After a crash the file has the old or the new content. Without a directory it
+// writeFile puts data into dir/name as replaceFile does. Without a directory it
 // does nothing.
-func writeFile(dir, name string, data []byte) (err error) {
+func writeFile(dir, name string, data []byte) error {
 	if dir == "" {
 		return nil
 	}
+	return replaceFile(dir, name, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// replaceFile puts what write writes into dir/name in one step, readable by the
+// owner alone. After a crash the file has the old or the new content.
+func replaceFile(dir, name string, write func(io.Writer) error) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("hub directory: %w", err)
@@ -44,7 +53,7 @@ func writeFile(dir, name string, data []byte) (err error) {
 		return err
 	}
 	defer os.Remove(f.Name())
-	_, err = f.Write(data)
+	err = write(f)
 	if err == nil {
 		err = f.Sync()
 	}

@@ -18,6 +18,7 @@ type Hub struct {
 	tls      *tls.Config
 	door     *door
 	registry *registry
+	twins    *twinFile
 	events   *eventLog
 	groups   *consumerGroups
 	feedback *feedbackQueue
@@ -67,11 +68,13 @@ func New(opts Options) (*Hub, error) {
 	}
 	h.faults = newFaultSet(h)
 	h.events = newEventLog(opts, h.faults.now)
+	h.twins = newTwinFile(h)
 	h.registry, err = newRegistry(h, kept)
 	if err != nil {
 		d.close()
 		return nil, err
 	}
+	h.twins.restore()
 	h.engine = amqpserver.Options{
 		ContainerID:    "DeviceGateway_" + newTrackingID(),
 		Hostname:       opts.HostName,
@@ -99,10 +102,11 @@ func (h *Hub) Run(ctx context.Context) error {
 	return nil
 }
 
-// close stops all timers; what they would have done is lost with the memory
-// they would have done it to.
+// close writes the twins that wait for it and stops all timers; what the others
+// would have done is lost with the memory they would have done it to.
 func (h *Hub) close() {
 	h.faults.close()
+	h.twins.close()
 	h.feedback.close()
 	h.events.close()
 	for _, d := range h.registry.all() {

@@ -19,9 +19,10 @@ type Options struct {
 	// its certificate; its first label is the hub name in SASL PLAIN user names.
 	// Default "localhost".
 	HostName string
-	// Dir keeps the certificate authority, the devices and all keys over
-	// restarts. Queues, twins, feedback and the telemetry log are never kept.
-	// Default "" (everything in memory).
+	// Dir keeps the certificate authority, the devices, all keys and the twins
+	// over restarts. A change of a twin is written about a second later, and when
+	// Run ends: a hub that is killed loses the last ones. Queues, feedback and the
+	// telemetry log are never kept. Default "" (everything in memory).
 	Dir string
 
 	// Certificate is the server's own, with its chain, in place of one made by an

@@ -105,7 +105,7 @@ func newRegistry(h *Hub, kept *state) (*registry, error) {
 
 // equip gives an identity what the hub keeps for it.
 func (d *device) equip(h *Hub) {
-	d.queue, d.twin, d.methods = newQueue(h, d), newTwin(d), newMethods(h, d)
+	d.queue, d.twin, d.methods = newQueue(h, d), newTwin(d, h.twins.changed), newMethods(h, d)
 }
 
 // restore puts back one kept identity.
@@ -186,6 +186,7 @@ func (r *registry) remove(name string) ([]held, error) {
 		d.removed.Store(true)
 		list = append(list, held{d, d.owner})
 	}
+	r.hub.twins.changed()
 	return list, nil
 }
 

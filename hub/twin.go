@@ -35,7 +35,8 @@ type TwinUpdate struct {
 
 // twin is the twin of one device, and the device's links to it.
 type twin struct {
-	device *device
+	device  *device
+	changed func() // tells the file, after every change
 
 	mu       sync.Mutex
 	tags     section
@@ -49,10 +50,11 @@ type twin struct {
 	sent       uint32
 }
 
-func newTwin(d *device) *twin {
+func newTwin(d *device, changed func()) *twin {
 	now := time.Now()
 	t := &twin{
 		device:   d,
+		changed:  changed,
 		tags:     newSection("Tags", maxTags, now),
 		desired:  newSection("Properties.Desired", maxProperties, now),
 		reported: newSection("Properties.Reported", maxProperties, now),
@@ -127,6 +129,7 @@ func (t *twin) update(u TwinUpdate) error {
 	}
 	t.tags, t.desired = tags, desired
 	t.version++
+	t.changed()
 	if u.Desired != nil && t.subscribed {
 		told := maps.Clone(patch)
 		told[keyVersion] = t.desired.version

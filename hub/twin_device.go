@@ -94,6 +94,7 @@ func (t *twin) report(patch []byte, version any) twinReply {
 		return refusal(err)
 	}
 	t.version++
+	t.changed()
 	return twinReply{status: 204, version: t.reported.version}
 }
 

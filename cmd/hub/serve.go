@@ -37,15 +37,15 @@ func serveCommand() command {
 	return command{
 		name:    "serve",
 		summary: "a local IoT Hub over AMQP 1.0 and TLS",
-		help: `Serves until it is interrupted. Devices, keys and the certificate authority are
-kept in --dir and last as long as the process without it; messages are always in
-memory only. What it prints first holds keys: they are good for this hub alone.`,
+		help: `Serves until it is interrupted. Devices, keys, twins and the certificate authority
+are kept in --dir and last as long as the process without it; messages are always
+in memory only. What it prints first holds keys: they are good for this hub alone.`,
 		example: "hub serve --listen 127.0.0.1:5671 --dir ./hub --device gateway-1 --ca-out ca.pem",
 		define: func(flags *flag.FlagSet) func(context.Context, streams, []string) error {
 			var s serving
 			flags.StringVar(&s.listen, "listen", "127.0.0.1:0", "`HOST:PORT` to listen at; port 0 takes a free one")
 			flags.StringVar(&s.hostName, "hostname", "localhost", "`NAME` by which clients reach this hub; its certificate carries it")
-			flags.StringVar(&s.dir, "dir", "", "`DIR` that keeps devices, keys and the certificate authority")
+			flags.StringVar(&s.dir, "dir", "", "`DIR` that keeps devices, keys, twins and the certificate authority")
 			flags.Var(&s.devices, "device", "register the device with this `ID` unless it exists; may be repeated (default "+firstDevice+" when there are none)")
 			flags.Var(&s.modules, "module", "register the module `DEVICE/MODULE` unless it exists; may be repeated")
 			flags.Var(&s.x509, "x509", "register a device by certificate unless it exists, `ID=CERT[,CERT]` or ID=ca: a thumbprint or a PEM file each, or any that --device-ca vouches for; may be repeated")
