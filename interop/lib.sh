@@ -95,6 +95,7 @@ start_hub() {
 start_hub_anywhere() { start_hub 127.0.0.1:0 "$@" || { cat "$work/hub.log"; exit 1; }; }
 
 stop_hub() {
+	[ -n "$hub_pid" ] || return 0
 	kill "$hub_pid" 2>/dev/null || true
 	wait "$hub_pid" || true
 	hub_pid=''

@@ -1,7 +1,7 @@
 # Microsoft's SDKs for Node: azure-iot-device, azure-iothub and @azure/event-hubs,
 # over AMQP and over AMQP in WebSocket.
 
-node_without='' # what is missing
+node_without='' no_hub='' # what is missing
 if [ -s "$work/modules" ]; then
 	NODE_PATH=$(cat "$work/modules")
 	export NODE_PATH NODE_EXTRA_CA_CERTS=$work/ca.pem
@@ -49,11 +49,13 @@ node_judge 'batch of telemetry' batch amqp gateway-1
 judge_wire "$node_without" 'the wire of the SDKs for Node'
 
 start_hub_anywhere
+record_wire
 node_judge 'large messages' large amqp gateway-1
-stop_hub
+judge_wire "$node_without" 'the wire of large messages of the SDK' --several-transfers --damage
 
 # Over WebSocket the SDKs know port 443 only.
 start_hub 127.0.0.1:443 "${device_with_certificate[@]}" || no_hub='port 443 is taken, or not ours to take'
+[ -z "$hub_pid" ] || record_wire
 node_judges ws
 node_judge 'large messages' large ws gateway-1
-[ -z "$hub_pid" ] || stop_hub
+judge_wire "${node_without:-$no_hub}" 'the wire of the SDKs over WebSocket' --websocket --several-transfers --damage

@@ -28,5 +28,6 @@ done
 judge_wire "$proton_without" 'the wire of Proton' --unused end
 
 start_hub_anywhere
+record_wire
 proton_judge 'Proton: large messages' large gateway-1
-stop_hub
+judge_wire "$proton_without" 'the wire of large messages of Proton' --several-transfers --damage --unused end --unused detach
