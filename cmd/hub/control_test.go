@@ -91,6 +91,10 @@ func TestControlRefusals(t *testing.T) {
 		{"DELETE", "/v1/devices", "", http.StatusNotFound},
 		{"POST", "/v1/disable?name=%zz", "", http.StatusNotFound},
 		{"GET", "/v1/keys?name=nobody", "", http.StatusNotFound},
+		{"POST", "/v1/faults", "x", http.StatusBadRequest},
+		{"POST", "/v1/faults", `{"fault":"rejct"}`, http.StatusBadRequest},
+		{"DELETE", "/v1/faults?id=x", "", http.StatusBadRequest},
+		{"DELETE", "/v1/faults?id=7", "", http.StatusNotFound},
 	} {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, httptest.NewRequest(c.method, c.target, strings.NewReader(c.body)))

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 
 	"fieldpost/hub"
 )
@@ -132,6 +133,24 @@ func (c controlClient) keys(ctx context.Context, name string) (keyPair, error) {
 
 func (c controlClient) changeKeys(ctx context.Context, name string, how hub.KeyChange) (keyPair, error) {
 	return call[keyPair](ctx, c, http.MethodPost, routeKeys, url.Values{"name": {name}, "change": {string(how)}}, nil)
+}
+
+func (c controlClient) faults(ctx context.Context) ([]controlFault, error) {
+	answer, err := call[controlFaults](ctx, c, http.MethodGet, routeFaults, nil, nil)
+	return answer.Faults, err
+}
+
+func (c controlClient) addFault(ctx context.Context, line string) (controlFault, error) {
+	return call[controlFault](ctx, c, http.MethodPost, routeFaults, nil, controlFault{Fault: line})
+}
+
+func (c controlClient) healFault(ctx context.Context, id int) error {
+	_, err := call[controlHealed](ctx, c, http.MethodDelete, routeFaults, url.Values{"id": {strconv.Itoa(id)}}, nil)
+	return err
+}
+
+func (c controlClient) clearFaults(ctx context.Context) (controlHealed, error) {
+	return call[controlHealed](ctx, c, http.MethodDelete, routeFaults, nil, nil)
 }
 
 // listens reports whether to ask at the socket: somebody listens there, or the

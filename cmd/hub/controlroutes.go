@@ -21,6 +21,9 @@ import (
 //	POST   /v1/enable?name=NAME     let it connect again
 //	GET    /v1/keys?name=NAME       its keys and its connection string
 //	POST   /v1/keys?name=NAME&change=primary|secondary|swap
+//	GET    /v1/faults               how the hub misbehaves
+//	POST   /v1/faults               one more: {"fault": LINE}
+//	DELETE /v1/faults?id=N          heal it; all of them without an id
 const (
 	routeRoot    = "/v1/"
 	routeHub     = "/v1/hub"
@@ -28,6 +31,7 @@ const (
 	routeDisable = "/v1/disable"
 	routeEnable  = "/v1/enable"
 	routeKeys    = "/v1/keys"
+	routeFaults  = "/v1/faults"
 )
 
 // controlVersion is that of the routes and bodies.
@@ -105,6 +109,7 @@ func controlHandler(h *hub.Hub, describe func() (hubFile, error)) http.Handler {
 	route("POST "+routeKeys, func(r *http.Request) (any, error) {
 		return own.changeKeys(r.Context(), r.FormValue("name"), hub.KeyChange(r.FormValue("change")))
 	})
+	routeFaultsOf(h, route)
 	route("/", func(r *http.Request) (any, error) { return nil, errNoRoute })
 	return mux
 }
@@ -115,7 +120,7 @@ var errNoRoute = errors.New("no such route on this hub's control socket: is it o
 func controlStatus(err error) int {
 	var usage *usageError
 	switch {
-	case errors.Is(err, errNoRoute), errors.Is(err, hub.ErrDeviceNotFound):
+	case errors.Is(err, errNoRoute), errors.Is(err, errNoFault), errors.Is(err, hub.ErrDeviceNotFound):
 		return http.StatusNotFound
 	case errors.Is(err, hub.ErrDeviceExists):
 		return http.StatusConflict

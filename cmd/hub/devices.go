@@ -15,9 +15,10 @@ import (
 
 // registering are the flags of hub devices.
 type registering struct {
-	dir, control, module, regenerate string
-	x509                             list
-	authority, json                  bool
+	socket             socketFlags
+	module, regenerate string
+	x509               list
+	authority, json    bool
 }
 
 func devicesCommand() command {
@@ -33,8 +34,7 @@ port is part of it.`,
 		example: "hub devices --dir ./hub add gateway-2",
 		define: func(flags *flag.FlagSet) func(context.Context, streams, []string) error {
 			var r registering
-			flags.StringVar(&r.dir, "dir", "", "`DIR` that hub serve keeps")
-			flags.StringVar(&r.control, "control", "", "`PATH` of the control socket of a hub that runs, instead of --dir")
+			r.socket.define(flags)
 			flags.StringVar(&r.module, "module", "", "the module `ID` of the device, in place of the device: add, remove, keys")
 			flags.Var(&r.x509, "x509", "add: by the certificate with this `CERT`, a thumbprint (SHA-1 or SHA-256) or a PEM file; a second one is the secondary")
 			flags.BoolVar(&r.authority, "x509-ca", false, "add: by a certificate that the authorities of hub serve --device-ca vouch for")
@@ -47,60 +47,45 @@ port is part of it.`,
 	}
 }
 
-// run takes the verb before or after the flags: both are typed.
 func (r *registering) run(ctx context.Context, std streams, flags *flag.FlagSet, args []string) error {
-	if len(args) == 0 {
-		return usagef("what to do? list, add, remove, disable, enable or keys")
-	}
-	verb := args[0]
-	if err := flags.Parse(args[1:]); err != nil {
-		return &usageError{err}
-	}
-	args = flags.Args()
-	if len(args) > 0 {
-		id := args[0]
-		if err := flags.Parse(args[1:]); err != nil {
-			return &usageError{err}
-		}
-		args = append([]string{id}, flags.Args()...)
-	}
-	if (r.dir == "") == (r.control == "") {
-		return usagef("give either --dir DIR or --control PATH")
-	}
-	do, err := r.verb(ctx, std, verb, args)
+	args, err := arguments(flags, args)
 	if err != nil {
 		return err
 	}
-	switch running := (controlClient{r.socket()}); {
-	case r.control != "" || running.listens():
+	if len(args) == 0 {
+		return usagef("what to do? list, add, remove, disable, enable or keys")
+	}
+	if err := r.socket.check(); err != nil {
+		return err
+	}
+	verb, dir := args[0], r.socket.dir
+	do, err := r.verb(ctx, std, verb, args[1:])
+	if err != nil {
+		return err
+	}
+	switch running := (controlClient{r.socket.path()}); {
+	case dir == "" || running.listens():
 		return do(running)
 	case verb != "add":
-		if _, err := os.Stat(r.dir); errors.Is(err, fs.ErrNotExist) {
-			return configf("no hub keeps its files in %s", r.dir)
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			return configf("no hub keeps its files in %s", dir)
 		}
 	}
-	unlock, err := lockDir(r.dir)
+	unlock, err := lockDir(dir)
 	var used *dirInUse
 	if errors.As(err, &used) {
-		return &hinted{err, "it does not answer at " + controlIn(r.dir) + ": name its socket with --control PATH, or end it first"}
+		return &hinted{err, "it does not answer at " + controlIn(dir) + ": name its socket with --control PATH, or end it first"}
 	}
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	log := slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	h, err := hub.New(hub.Options{Listen: "none", Dir: r.dir, Log: log})
+	h, err := hub.New(hub.Options{Listen: "none", Dir: dir, Log: log})
 	if err != nil {
 		return err
 	}
 	return do(ownRegistry{hub: h})
-}
-
-func (r *registering) socket() string {
-	if r.control != "" {
-		return r.control
-	}
-	return controlIn(r.dir)
 }
 
 // verb returns what the command line asks for.

@@ -3,6 +3,7 @@
 //
 //	hub serve      a local IoT Hub over AMQP 1.0 and TLS
 //	hub devices    the registry of a local hub, running or not
+//	hub fault      let a local hub that runs misbehave
 //	hub send       a command to a device, with its feedback
 //	hub feedback   what became of commands
 //	hub events     what devices have sent, in a consumer group, with an epoch

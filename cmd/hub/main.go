@@ -49,7 +49,7 @@ type command struct {
 }
 
 func commands() []command {
-	return []command{serveCommand(), devicesCommand(), sendCommand(), feedbackCommand(), eventsCommand(),
+	return []command{serveCommand(), devicesCommand(), faultCommand(), sendCommand(), feedbackCommand(), eventsCommand(),
 		methodCommand(), twinCommand(), purgeCommand(), versionCommand()}
 }
 

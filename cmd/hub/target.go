@@ -17,15 +17,15 @@ import (
 // target are the flags that say which hub to talk to.
 type target struct {
 	hub, connectionFile, ca, keyLog string
-	dir, control                    string
+	socket                          socketFlags
 
 	file hubFile // of a local hub, once options has read it
 }
 
 func (t *target) define(flags *flag.FlagSet) {
 	flags.StringVar(&t.hub, "hub", "", "`FILE` with the line that hub serve --json printed")
-	flags.StringVar(&t.dir, "dir", "", "`DIR` of a hub that runs here, instead of --hub: it is asked")
-	flags.StringVar(&t.control, "control", "", "`PATH` of the control socket of a hub that runs here, instead of --hub")
+	flags.StringVar(&t.socket.dir, "dir", "", "`DIR` of a hub that runs here, instead of --hub: it is asked")
+	flags.StringVar(&t.socket.control, "control", "", "`PATH` of the control socket of a hub that runs here, instead of --hub")
 	flags.StringVar(&t.connectionFile, "connection-file", "", "`FILE` with a service connection string, instead of --hub")
 	flags.StringVar(&t.ca, "ca", "", "`FILE` with the authority that vouches for the hub, PEM; default the system's")
 	flags.StringVar(&t.keyLog, "keylog", "", "`FILE` that gets the TLS secrets, for tshark")
@@ -55,7 +55,7 @@ func (t *target) dial(ctx context.Context) (*service.Client, func(), error) {
 
 func (t *target) options(ctx context.Context) (service.Options, error) {
 	given := 0
-	for _, text := range []string{t.hub, t.dir, t.control, t.connectionFile} {
+	for _, text := range []string{t.hub, t.socket.dir, t.socket.control, t.connectionFile} {
 		if text != "" {
 			given++
 		}
@@ -85,7 +85,7 @@ func (t *target) local(ctx context.Context) (service.Options, error) {
 	if t.hub != "" {
 		t.file, err = readHubFile(t.hub)
 	} else {
-		t.file, err = controlClient{t.socket()}.file(ctx)
+		t.file, err = controlClient{t.socket.path()}.file(ctx)
 	}
 	if err != nil {
 		return service.Options{}, err
@@ -99,14 +99,6 @@ func (t *target) local(ctx context.Context) (service.Options, error) {
 		opts.RootCAs, err = readCA(ca)
 	}
 	return opts, err
-}
-
-// socket is the control socket that --control or --dir names.
-func (t *target) socket() string {
-	if t.control != "" {
-		return t.control
-	}
-	return controlIn(t.dir)
 }
 
 // dialable returns addr unless it is a wildcard, which cannot be dialed.
