@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/Azure/go-amqp"
@@ -19,20 +20,21 @@ func TestTokensOfAConnectionAreBounded(t *testing.T) {
 	c, err := r.open(nil)
 	r.must(err)
 	b := r.peer(c).cbs()
-	put := func(n int) int32 {
+	put := func(n int) (int32, string) {
 		name := fmt.Sprintf("localhost/fieldpost/%d", n)
-		_, status := b.request(putTokenMessage("1", sasType, name, token(name, r.serviceKey(), "service", farFuture())))
-		return status
+		reply, status := b.request(putTokenMessage("1", sasType, name, token(name, r.serviceKey(), "service", farFuture())))
+		text, _ := reply.ApplicationProperties["status-description"].(string)
+		return status, text
 	}
 	for i := range most {
-		if status := put(i); status != 200 {
+		if status, _ := put(i); status != 200 {
 			t.Fatalf("token %d: %d", i+1, status)
 		}
 	}
-	if status := put(most); status != 500 {
-		t.Errorf("token %d: %d, want 500", most+1, status)
+	if status, text := put(most); status != 500 || !strings.Contains(text, "403005") {
+		t.Errorf("token %d: %d %s, want 500 with 403005", most+1, status, text)
 	}
-	if status := put(0); status != 200 {
+	if status, _ := put(0); status != 200 {
 		t.Errorf("renewal of the first: %d", status)
 	}
 }

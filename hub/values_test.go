@@ -54,3 +54,15 @@ func TestIDText(t *testing.T) {
 		}
 	}
 }
+
+// A key that is no symbol goes no further, as in the cloud, and none poses as the
+// hub's own.
+func TestAnnotationsThatGoOn(t *testing.T) {
+	kept := keepAnnotations(wire.Map{
+		"dt-subject": "text", wire.Symbol("dt-subject"): "symbol", uint64(1): "number", wire.Symbol("Diagnostic-Id"): "d",
+		wire.Symbol("iothub-connection-device-id"): "other", wire.Symbol("x-opt-offset"): "7", wire.Symbol("iothub-enqueuedtime"): nil,
+	})
+	if len(kept) != 2 || kept[wire.Symbol("dt-subject")] != "symbol" || kept[wire.Symbol("Diagnostic-Id")] != "d" {
+		t.Errorf("kept %v", kept)
+	}
+}
