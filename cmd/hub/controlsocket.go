@@ -37,6 +37,8 @@ func listenControl(path string) (net.Listener, error) {
 	switch {
 	case held:
 		return nil, controlInUse(path)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, configf("control socket %s: there is no such folder", path)
 	case err != nil:
 		return nil, configf("lock of control socket: %w", err)
 	}

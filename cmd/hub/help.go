@@ -56,5 +56,5 @@ func printFlag(w io.Writer, f *flag.Flag) {
 	if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" && f.DefValue != "0s" {
 		usage += " (default " + f.DefValue + ")"
 	}
-	fmt.Fprintf(w, "  %-26s %s\n", "--"+f.Name+value, usage)
+	fmt.Fprintf(w, "  %-29s %s\n", "--"+f.Name+value, usage)
 }

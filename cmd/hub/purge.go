@@ -20,6 +20,7 @@ asked for, calls them purged.`,
 		define: func(flags *flag.FlagSet) func(context.Context, streams, []string) error {
 			var t restTarget
 			t.define(flags)
+			flags.Lookup("device").Usage = "`ID` of the device; required"
 			asJSON := flags.Bool("json", false, "print one JSON object")
 			return func(ctx context.Context, std streams, args []string) error {
 				if err := noArguments(args); err != nil {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
+	"net"
 
 	"fieldpost/internal/service"
 )
@@ -49,7 +51,7 @@ func (t *restTarget) connect(ctx context.Context) (*service.REST, func(), error)
 	client, err := service.NewREST(opts)
 	if err != nil {
 		closeLog()
-		return nil, nil, err
+		return nil, nil, t.explain(err)
 	}
 	return client, func() { client.Close(); closeLog() }, nil
 }
@@ -61,7 +63,12 @@ func (t *restTarget) use(ctx context.Context, do func(context.Context, *service.
 		return err
 	}
 	defer done()
-	if err := do(ctx, client); err != nil {
+	err = do(ctx, client)
+	var network *net.OpError
+	if t.connectionFile != "" && t.addr == "" && errors.As(err, &network) && network.Op == "dial" {
+		return &hinted{err, "this goes over HTTPS, to port 443 of the host; a local hub has it elsewhere: --rest HOST:PORT, or --hub, --dir or --control in place of --connection-file"}
+	}
+	if err != nil {
 		return explainDial(err)
 	}
 	return nil

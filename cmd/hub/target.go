@@ -48,7 +48,7 @@ func (t *target) dial(ctx context.Context) (*service.Client, func(), error) {
 	client, err := service.Dial(ctx, opts)
 	if err != nil {
 		closeLog()
-		return nil, nil, explainDial(err)
+		return nil, nil, t.explain(err)
 	}
 	return client, func() { client.Close(); closeLog() }, nil
 }
@@ -137,6 +137,14 @@ func openKeyLog(path string) (*os.File, error) {
 		return nil, configf("key log: %w", err)
 	}
 	return f, nil
+}
+
+// explain says which file is at fault, or what the next move is.
+func (t *target) explain(err error) error {
+	if t.connectionFile != "" && errors.Is(err, service.ErrConfig) {
+		return fmt.Errorf("connection file %s: %w", t.connectionFile, err)
+	}
+	return explainDial(err)
 }
 
 // explainDial adds the next move to the failures that beginners meet.
