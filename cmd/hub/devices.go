@@ -31,7 +31,7 @@ changes holds at once, and a device that is removed or disabled loses its links.
 When no hub serves --dir the command works on the files there. keys prints the
 two keys of a device, and its connection string when the hub runs, because the
 port is part of it.`,
-		example: "hub devices --dir ./hub add gateway-2",
+		example: "hub devices --dir ~/hub add gateway-2",
 		define: func(flags *flag.FlagSet) func(context.Context, streams, []string) error {
 			var r registering
 			r.socket.define(flags)

@@ -29,7 +29,7 @@ clear heals all. list tells how often each has struck, and which are over.
 
 Faults:
 ` + columns(hub.FaultNames(), 78),
-		example: "hub fault --dir ./hub add 'reject telemetry device=gateway-1 condition=amqp:internal-error count=5'",
+		example: "hub fault --dir ~/hub add 'reject telemetry device=gateway-1 condition=amqp:internal-error count=5'",
 		define: func(flags *flag.FlagSet) func(context.Context, streams, []string) error {
 			var f faulting
 			f.socket.define(flags)

@@ -40,7 +40,7 @@ func serveCommand() command {
 		help: `Serves until it is interrupted. Devices, keys, twins and the certificate authority
 are kept in --dir and last as long as the process without it; messages are always
 in memory only. What it prints first holds keys: they are good for this hub alone.`,
-		example: "hub serve --listen 127.0.0.1:5671 --dir ./hub --device gateway-1 --ca-out ca.pem",
+		example: "hub serve --listen 127.0.0.1:5671 --dir ~/hub --device gateway-1 --ca-out ca.pem",
 		define: func(flags *flag.FlagSet) func(context.Context, streams, []string) error {
 			var s serving
 			flags.StringVar(&s.listen, "listen", "127.0.0.1:0", "`HOST:PORT` to listen at; port 0 takes a free one")
