@@ -148,7 +148,7 @@ func TestSilentControlConnectionsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	few := newFewConns(inner, 2)
-	server := &http.Server{Handler: controlHandler(h, nil), ReadHeaderTimeout: 10 * time.Millisecond, ConnState: few.state}
+	server := controlServer(controlHandler(h, nil), few, 100*time.Millisecond)
 	served := make(chan error)
 	go func() { served <- server.Serve(few) }()
 	for range 10 {

@@ -60,18 +60,10 @@ func (d *controlDoor) serve(ctx context.Context, h *hub.Hub, describe func() (hu
 	if d.ln == nil {
 		return
 	}
-	server := &http.Server{
-		Handler:           controlHandler(h, describe),
-		ReadHeaderTimeout: controlWithin,
-		ReadTimeout:       controlWithin,
-		WriteTimeout:      2 * controlWithin,
-		IdleTimeout:       controlWithin,
-		MaxHeaderBytes:    maxControlHead,
-		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
 	few := newFewConns(d.ln, maxControlConns)
-	server.ConnState = few.state
+	server := controlServer(controlHandler(h, describe), few, controlWithin)
+	server.BaseContext = func(net.Listener) context.Context { return ctx }
+	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	d.serving.Go(func() {
 		<-ctx.Done()
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -85,6 +77,20 @@ func (d *controlDoor) serve(ctx context.Context, h *hub.Hub, describe func() (hu
 			log.Error("control socket has ended", "path", d.path, "error", err)
 		}
 	})
+}
+
+// controlServer answers on few, and gives a client this time for its request and
+// twice that for the whole exchange.
+func controlServer(handler http.Handler, few *fewConns, within time.Duration) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: within,
+		ReadTimeout:       within,
+		WriteTimeout:      2 * within,
+		IdleTimeout:       within,
+		MaxHeaderBytes:    maxControlHead,
+		ConnState:         few.state,
+	}
 }
 
 // wait returns when nothing is served any more and the socket is gone.
