@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fieldpost/hub"
@@ -136,38 +137,57 @@ func TestControlClientMeetsStrangers(t *testing.T) {
 	}
 }
 
-// However many connect and say nothing, the hub holds only a few; they are closed,
-// and those who ask get their turn.
+// pipes is a listener in memory: its connections are those sent to it.
+type pipes chan net.Conn
+
+func (p pipes) Accept() (net.Conn, error) {
+	if conn, ok := <-p; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+func (p pipes) Close() error { close(p); return nil }
+func (pipes) Addr() net.Addr { return &net.UnixAddr{Net: "unix"} }
+
+// However many connect and say nothing, the hub holds only a few; they are closed
+// in time, and those who ask get their turn.
 func TestSilentControlConnectionsAreBounded(t *testing.T) {
-	h, err := hub.New(hub.Options{Listen: "none"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	inner, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	few := newFewConns(inner, 2)
-	server := controlServer(controlHandler(h, nil), few, 100*time.Millisecond)
-	served := make(chan error)
-	go func() { served <- server.Serve(few) }()
-	for range 10 {
-		conn, err := net.Dial("unix", inner.Addr().String())
-		if err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		const slots, silent = 2, 10
+		inner := make(pipes, silent+1)
+		few := newFewConns(inner, slots)
+		server := controlServer(testControl(t), few, controlWithin)
+		served := make(chan error)
+		go func() { served <- server.Serve(few) }()
+		var near net.Conn
+		for range silent + 1 {
+			conn, far := net.Pipe()
+			defer conn.Close()
+			near = conn
+			inner <- far
+		}
+		synctest.Wait()
+		if n := silent + 1 - len(inner); n != slots {
+			t.Errorf("%d connections are held, want %d", n, slots)
+		}
+		begun := time.Now()
+		req := httptest.NewRequest("GET", routeDevices, nil)
+		if err := req.Write(near); err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
-	}
-	if _, err := (controlClient{inner.Addr().String()}).list(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if n := len(few.slots); n > 2 {
-		t.Errorf("%d connections held", n)
-	}
-	server.Close()
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-		t.Error(err)
-	}
+		resp, err := http.ReadResponse(bufio.NewReader(near), req)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%v, %v", resp, err)
+		}
+		if took := time.Since(begun); took != silent/slots*controlWithin {
+			t.Errorf("who asks gets a turn after %s, want %s", took, silent/slots*controlWithin)
+		}
+		server.Close()
+		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	})
 }
 
 func TestControlTellsWhoAnswers(t *testing.T) {
