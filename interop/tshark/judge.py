@@ -12,7 +12,8 @@
 3. With any of the flags: writes the decrypted bytes into a plain TCP capture, one
    frame per packet, unpacked from WebSocket, the payload of a delivery of several
    transfers joined in its first, which then says that no more comes, and decodes
-   that: the same performatives as in the session, nothing malformed. --several-transfers wants such deliveries.
+   that: the same performatives as in the session, nothing malformed.
+   --several-transfers wants such deliveries.
 4. With --damage: damages one frame of the copy at a time, one of each performative
    and, with --several-transfers, one of the joined: tshark must report that very
    packet. This shows that the steps before could have failed.
