@@ -65,12 +65,56 @@ func TestFaultyDrop(t *testing.T) {
 	}
 }
 
+// blindEnd hides the end of a connection from its reader.
+type blindEnd struct {
+	net.Conn
+	closed chan struct{}
+}
+
+func (c *blindEnd) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		<-c.closed
+	}
+	return n, err
+}
+
+func (c *blindEnd) Close() error {
+	close(c.closed)
+	return c.Conn.Close()
+}
+
+// Behind its FIN the hub hears nothing, and does not wait for ever.
+func TestFaultyFinIsTheEnd(t *testing.T) {
+	faulty(t, func(t *testing.T, r *rig) {
+		c, err := r.openOn(r.tlsOn(&blindEnd{r.dial(), make(chan struct{})}), nil)
+		r.must(err)
+		d := r.peer(c)
+		d.cbs().put(r.hub.HostName()+"/devices/dev1", r.deviceToken("dev1", time.Hour))
+		s := d.sender(telemetryAddress("dev1"))
+		r.inject("drop how=fin")
+		_, err = s.SendWithReceipt(r.ctx, text("x"), nil)
+		r.must(err)
+		time.Sleep(4 * time.Second)
+		if n, open := r.hub.EventCount(), r.hub.Connections(); n != 0 || open != 1 {
+			t.Errorf("%d events behind the end, %d connections", n, open)
+		}
+		time.Sleep(2 * time.Second)
+		if open := r.hub.Connections(); open != 0 {
+			t.Errorf("%d connections", open)
+		}
+	})
+}
+
 func TestFaultyDropOfOneDevice(t *testing.T) {
 	faulty(t, func(t *testing.T, r *rig) {
 		r.device("dev2")
 		one, two := r.asDevice("dev1"), r.asDevice("dev2")
 		s := two.sender(telemetryAddress("dev2"))
 		r.struck(r.inject("drop device=dev1"), 1)
+		again := r.inject("drop device=dev1") // which has no connection any more
+		r.struck(again, 0)
+		r.hub.Heal(again)
 		<-one.conn.Done()
 		two.accepted(s, text("x"))
 		r.struck(r.inject("drop connection=2"), 1)

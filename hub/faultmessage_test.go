@@ -108,6 +108,30 @@ func TestFaultyDropBeforeTheDisposition(t *testing.T) {
 	}
 }
 
+func TestFaultyThrottleRecovers(t *testing.T) {
+	faulty(t, func(t *testing.T, r *rig) {
+		d := r.asDevice("dev1")
+		s := d.sender(telemetryAddress("dev1"))
+		for i, want := range []string{"aaaaRR", "aaRRRR", "aaaaRR"} {
+			if got := d.outcomes(s, 6); got != want {
+				t.Errorf("round %d: %s, want %s", i, got, want)
+			}
+			time.Sleep([]time.Duration{500 * time.Millisecond, time.Hour, 0}[i])
+		}
+	}, "throttle rate=4")
+}
+
+// What lasts strikes once, however many messages there are.
+func TestFaultThatLastsStrikesOnce(t *testing.T) {
+	faulty(t, func(t *testing.T, r *rig) {
+		d := r.asDevice("dev1")
+		if got := d.outcomes(d.sender(telemetryAddress("dev1")), 5); got != "aaaaa" {
+			t.Errorf("outcomes %s", got)
+		}
+		r.struck(1, 1)
+	}, "no-close after=2")
+}
+
 // Messages of other links are met as well: here a cloud-to-device message of a
 // service.
 func TestFaultyLinksOfServices(t *testing.T) {
