@@ -20,7 +20,7 @@ const (
 
 // signingHub is a hub whose device dev1 and policy service sign with testKey, in
 // the places asked for.
-func signingHub(t *testing.T, secondary bool) *Hub {
+func signingHub(t testing.TB, secondary bool) *Hub {
 	t.Helper()
 	h, err := New(Options{Listen: "none"})
 	if err != nil {

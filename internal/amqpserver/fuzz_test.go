@@ -57,22 +57,68 @@ func FuzzConn(f *testing.F) {
 		f.Add(bytes.Join(parts, nil))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		n := &counting{t: t}
-		o := amqpserver.Options{
-			Handler: n, MaxFrameSize: 512, IncomingWindow: 2, MaxMessageSize: 600, MaxReassembly: 900, MaxLinks: 8, MaxSessions: 4,
-			MaxUnsettled: 4, Mechanisms: []wire.Symbol{"PLAIN"}, Log: slog.New(slog.DiscardHandler),
-		}
-		_ = amqpserver.Serve(context.Background(), talker{bytes.NewReader(b)}, o)
-		if n.accepted != n.detached {
-			t.Fatalf("%d links accepted, %d detached", n.accepted, n.detached)
-		}
-		if n.sent != n.outcomes {
-			t.Fatalf("%d messages sent, %d outcomes", n.sent, n.outcomes)
-		}
-		if n.met != n.closed {
-			t.Fatalf("met %v, closed %v", n.met, n.closed)
-		}
+		converse(t, b)
 	})
+}
+
+// FuzzSession: the stranger's words come as frames of the right size, on four
+// channels, behind an open, a session with a link in each direction, and credit.
+func FuzzSession(f *testing.F) {
+	var hello []byte
+	for _, body := range [][]byte{
+		described(0x10, str("raw"), null, uint_(512)),
+		described(0x11, null, uint_(0), uint_(3), uint_(100)),
+		described(0x12, str("in"), uint_(0), no, null, null, described(0x28), described(0x29, str("a")), null, null, uint_(0)),
+		described(0x12, str("out"), uint_(1), yes, null, null, described(0x28, str("a")), described(0x29)),
+		described(0x13, uint_(1), uint_(3), uint_(0), uint_(9), uint_(1), uint_(0), uint_(5), null, no, yes),
+	} {
+		hello = append(hello, frame(0, 0, body)...)
+	}
+	outcome := described(0x15, yes, uint_(0), uint_(1<<32-1), no, accepted())
+	detach := func(handle uint32) []byte { return described(0x16, uint_(handle), yes) }
+	drain := described(0x13, uint_(2), uint_(0), uint_(0), uint_(9), uint_(1), uint_(0), uint_(1<<31), null, yes, yes)
+	second := described(0x12, str("third"), uint_(2), yes, ubyte(1), ubyte(1), described(0x28, str("a")))
+	for _, bodies := range [][][]byte{
+		{transfer(0, 0, "t", no, "hello"), transfer(0, 1, "t", yes, "hello"), transfer(0, 1, "t", yes, "hello"), detach(0)},
+		{transfer(0, 7, "t", no, "abc"), transfer(0, 3, "t", no, "abc"), described(0x15, no, uint_(0), uint_(9), yes)},
+		{outcome, drain, outcome, described(0x17), described(0x11, null, uint_(0), uint_(3), uint_(1))},
+		{second, drain, detach(1), detach(2), second, described(0x18)},
+		{described(0x11, null, uint_(0), uint_(3), uint_(1)), nil, nil, described(0x18, described(0x1d, sym("a:b")))},
+	} {
+		var b []byte
+		for _, body := range bodies {
+			b = append(append(b, 0, byte(len(body)>>8), byte(len(body))), body...)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		said := bytes.Clone(hello)
+		for len(b) >= 3 {
+			n := min(int(b[1])<<8|int(b[2]), len(b)-3)
+			said = append(said, frame(b[0]>>7, uint16(b[0]&3), b[3:3+n])...)
+			b = b[3+n:]
+		}
+		converse(t, append([]byte(header0), said...))
+	})
+}
+
+// converse serves a connection on which b comes.
+func converse(t *testing.T, b []byte) {
+	n := &counting{t: t}
+	o := amqpserver.Options{
+		Handler: n, MaxFrameSize: 512, IncomingWindow: 2, MaxMessageSize: 600, MaxReassembly: 900, MaxLinks: 8, MaxSessions: 4,
+		MaxUnsettled: 4, Mechanisms: []wire.Symbol{"PLAIN"}, Log: slog.New(slog.DiscardHandler),
+	}
+	_ = amqpserver.Serve(context.Background(), talker{bytes.NewReader(b)}, o)
+	if n.accepted != n.detached {
+		t.Fatalf("%d links accepted, %d detached", n.accepted, n.detached)
+	}
+	if n.sent != n.outcomes {
+		t.Fatalf("%d messages sent, %d outcomes", n.sent, n.outcomes)
+	}
+	if n.met != n.closed {
+		t.Fatalf("met %v, closed %v", n.met, n.closed)
+	}
 }
 
 // counting accepts every link, takes and sends what there is, and counts.

@@ -256,32 +256,3 @@ func TestReadDeadlineBetweenFramesBreaksNothing(t *testing.T) {
 		t.Errorf("%d, %v", n, err)
 	}
 }
-
-// stranger is the network with a stranger's bytes on it.
-type stranger struct{ in *bytes.Reader }
-
-func (s stranger) Read(p []byte) (int, error)       { return s.in.Read(p) }
-func (stranger) Write(p []byte) (int, error)        { return len(p), nil }
-func (stranger) Close() error                       { return nil }
-func (stranger) LocalAddr() net.Addr                { return nil }
-func (stranger) RemoteAddr() net.Addr               { return nil }
-func (stranger) SetDeadline(time.Time) error        { return nil }
-func (stranger) SetReadDeadline(t time.Time) error  { return nil }
-func (stranger) SetWriteDeadline(t time.Time) error { return nil }
-
-func FuzzAccept(f *testing.F) {
-	f.Add([]byte(goodRequest))
-	f.Add([]byte(goodRequest + string(masked(final|opBinary, []byte("hello"))) + string(masked(final|opClose, nil))))
-	f.Add([]byte(goodRequest + "\x82\xff\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00\x00hello"))
-	f.Add([]byte("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		c, err := Accept(stranger{bytes.NewReader(b)}, testOptions)
-		if err != nil {
-			return
-		}
-		got, _ := io.Copy(io.Discard, c)
-		if got > int64(len(b)) {
-			t.Errorf("%d bytes out of %d", got, len(b))
-		}
-	})
-}
