@@ -3,99 +3,104 @@
 package hub_test
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"io"
+	"os"
+	"os/exec"
 	"runtime"
-	"slices"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/Azure/go-amqp"
-
 	"fieldpost/hub"
 )
 
-// The scale benchmarks run hub and clients in one process, over TLS on the
-// loopback interface; what they report is of both ends together.
+// The scale benchmarks run the hub in this process and all clients in another,
+// over TLS on the loopback interface, so that the processor time of each is known.
 const (
 	scaleDevices = 1000
-	scaleEvery   = 100 * time.Millisecond // between two messages of a device
-	scaleFor     = 10 * time.Second
-	scaleEvents  = 1_000_000
-	scaleRead    = 100_000 // of them
+	scaleMost    = 4000 // connected and silent
 )
 
-// reading is a message of 200 bytes with three properties.
-func reading() *amqp.Message {
-	m := amqp.NewMessage(make([]byte, 200))
-	m.ApplicationProperties = map[string]any{"sensor": "bme280", "seq": "1", "quality": "good"}
-	return m
+// clients is the process that plays devices and readers.
+type clients struct {
+	b   *testing.B
+	in  io.Writer
+	out *bufio.Scanner
 }
 
-// fleet is a number of devices, each on a connection of its own.
-type fleet struct {
-	*rig
-	senders []*amqp.Sender
+// clientsOrder is what the clients have to know.
+type clientsOrder struct {
+	Addr    string
+	Host    string
+	CA      []byte
+	Tokens  []string // of device-0 and so on
+	Service string   // token
 }
 
-func newFleet(r *rig, n int) *fleet {
-	f := &fleet{rig: r, senders: make([]*amqp.Sender, n)}
+// clientsReport is what the clients have done at one command.
+type clientsReport struct {
+	Messages int
+	Wall     time.Duration
+	CPU      time.Duration // of the process
+	P50, P99 time.Duration // from Send to the outcome
+}
+
+// startClients starts clients with n devices; nothing connects yet.
+func startClients(b *testing.B, r *rig, n int) *clients {
+	b.Helper()
+	order := clientsOrder{Addr: r.hub.Addr(), Host: r.hub.HostName(), CA: r.hub.CAPEM(), Service: r.serviceToken(time.Hour)}
 	for i := range n {
-		r.device(fmt.Sprint("device-", i))
+		id := fmt.Sprint("device-", i)
+		r.device(id)
+		order.Tokens = append(order.Tokens, r.deviceToken(id, time.Hour))
 	}
-	var next atomic.Int64
-	f.each(8, func(int) {
-		for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
-			id := fmt.Sprint("device-", i)
-			f.senders[i] = r.asDevice(id).sender(telemetryAddress(id))
+	self, err := os.Executable()
+	r.must(err)
+	cmd := exec.CommandContext(r.ctx, self, "-test.run", "^$", "-test.bench", "^BenchmarkScaleClients$", "-test.benchtime", "1x")
+	cmd.Env = append(os.Environ(), clientsVariable+"=1")
+	in, err := cmd.StdinPipe()
+	r.must(err)
+	out, err := cmd.StdoutPipe()
+	r.must(err)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	r.must(cmd.Start())
+	b.Cleanup(func() {
+		in.Close()
+		_, _ = io.Copy(io.Discard, out)
+		if err := cmd.Wait(); err != nil {
+			b.Errorf("clients: %v\n%s", err, said.String())
 		}
 	})
-	return f
+	c := &clients{b: b, in: in, out: bufio.NewScanner(out)}
+	r.must(json.NewEncoder(in).Encode(order))
+	return c
 }
 
-// each runs do n times at once.
-func (f *fleet) each(n int, do func(int)) {
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() { do(i) })
+// run has one command done and returns what came of it, with the processor time
+// of this process meanwhile.
+func (c *clients) run(command string) (clientsReport, time.Duration) {
+	c.b.Helper()
+	used := processorTime()
+	if _, err := fmt.Fprintln(c.in, command); err != nil {
+		c.b.Fatal(err)
 	}
-	all.Wait()
-	if f.Failed() {
-		f.FailNow()
-	}
-}
-
-// follow reads all partitions until the returned function is called, which
-// returns how many events came.
-func (f *fleet) follow(partitions int) (stop func() int64) {
-	svc := f.asService()
-	var seen atomic.Int64
-	var all sync.WaitGroup
-	for i := range partitions {
-		in := svc.receiver(groupAddress("$Default", i), &amqp.ReceiverOptions{Credit: 1000})
-		all.Go(func() {
-			for {
-				m, err := in.Receive(f.ctx, nil)
-				if err == nil {
-					err = in.AcceptMessage(f.ctx, m)
-				}
-				if err != nil {
-					return
-				}
-				seen.Add(1)
-			}
-		})
-	}
-	return func() int64 {
-		for seen.Load() < f.hub.EventCount() && f.ctx.Err() == nil {
-			time.Sleep(time.Millisecond)
+	for c.out.Scan() {
+		var report clientsReport
+		if json.Unmarshal(c.out.Bytes(), &report) == nil {
+			return report, processorTime() - used
 		}
-		svc.conn.Close()
-		all.Wait()
-		return seen.Load()
+		if strings.Contains(c.out.Text(), "FAIL") {
+			break
+		}
 	}
+	c.b.Fatalf("the clients end at %q: %q, %v", command, c.out.Text(), c.out.Err())
+	return clientsReport{}, 0
 }
 
 // processorTime is what this process has used.
@@ -107,163 +112,73 @@ func processorTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func heapMB() float64 {
-	runtime.GC()
-	runtime.GC() // the first one only makes garbage of what was cached
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return float64(m.HeapAlloc) / 1e6
-}
-
 // BenchmarkScale connects a thousand devices, lets each send ten messages a
 // second, then all as fast as they can, with a reader on each partition.
 func BenchmarkScale(b *testing.B) {
 	for b.Loop() {
-		h := newRig(b, hub.Options{})
-		h.hang(5 * time.Minute)
-		before, began := heapMB(), time.Now()
-		f := newFleet(h, scaleDevices)
-		b.ReportMetric(scaleDevices/time.Since(began).Seconds(), "connects/s")
-		b.ReportMetric((heapMB()-before)*1e3/scaleDevices, "KB/device")
-		if n := h.hub.Connections(); n != scaleDevices {
+		r := newRig(b, hub.Options{})
+		r.hang(5 * time.Minute)
+		before := heap()
+		c := startClients(b, r, scaleDevices)
+		connected, cpu := c.run("connect")
+		b.ReportMetric(float64(connected.Messages)/connected.Wall.Seconds(), "connects/s")
+		b.ReportMetric(cpu.Seconds()*1e3/scaleDevices, "hub-cpu-ms/connect")
+		b.ReportMetric(float64(heap()-before)/1e3/scaleDevices, "hub-KB/device")
+		if n := r.hub.Connections(); n != scaleDevices+1 { // and the readers
 			b.Fatalf("%d connections", n)
 		}
-		stop := f.follow(4)
-		f.paced(b)
-		f.flood(b)
-		logged := h.hub.EventCount()
-		if seen := stop(); seen != logged {
-			b.Errorf("%d events read of %d", seen, logged)
+		for _, phase := range []string{"paced", "flood"} {
+			logged := r.hub.EventCount()
+			report, cpu := c.run(phase)
+			n := float64(report.Messages)
+			b.ReportMetric(n/report.Wall.Seconds(), phase+"-msg/s")
+			b.ReportMetric(report.P50.Seconds()*1e3, phase+"-p50-ms")
+			b.ReportMetric(report.P99.Seconds()*1e3, phase+"-p99-ms")
+			b.ReportMetric(cpu.Seconds()*1e6/n, phase+"-hub-us/msg")
+			b.ReportMetric(report.CPU.Seconds()*1e6/n, phase+"-clients-us/msg")
+			b.ReportMetric(cpu.Seconds()/report.Wall.Seconds(), phase+"-hub-cpus")
+			b.ReportMetric(report.CPU.Seconds()/report.Wall.Seconds(), phase+"-clients-cpus")
+			if got := r.hub.EventCount() - logged; got != int64(report.Messages) {
+				b.Errorf("%s: %d messages accepted, %d logged", phase, report.Messages, got)
+			}
+		}
+		if read, _ := c.run("read"); int64(read.Messages) != r.hub.EventCount() {
+			b.Errorf("%d events read of %d", read.Messages, r.hub.EventCount())
 		}
 	}
 }
 
-// paced sends at the rate the benchmark is named for.
-func (f *fleet) paced(b *testing.B) {
-	latencies := make([][]time.Duration, len(f.senders))
-	began, used := time.Now(), processorTime()
-	f.each(len(f.senders), func(i int) {
-		time.Sleep(scaleEvery * time.Duration(i) / time.Duration(len(f.senders)))
-		tick := time.NewTicker(scaleEvery)
-		defer tick.Stop()
-		for time.Since(began) < scaleFor {
-			<-tick.C
-			at := time.Now()
-			if err := f.senders[i].Send(f.ctx, reading(), nil); err != nil {
-				b.Error(err)
-				return
-			}
-			latencies[i] = append(latencies[i], time.Since(at))
+// BenchmarkScaleConnected connects as many devices as the hub takes at a time, and
+// a few less.
+func BenchmarkScaleConnected(b *testing.B) {
+	for b.Loop() {
+		r := newRig(b, hub.Options{})
+		r.hang(10 * time.Minute)
+		before, resident := heap(), residentKB()
+		c := startClients(b, r, scaleMost)
+		connected, cpu := c.run("connect")
+		if n := r.hub.Connections(); n != scaleMost+1 {
+			b.Fatalf("%d connections", n)
 		}
-	})
-	wall := time.Since(began)
-	all := slices.Concat(latencies...)
-	slices.Sort(all)
-	b.ReportMetric(float64(len(all))/wall.Seconds(), "paced-msg/s")
-	b.ReportMetric(all[len(all)/2].Seconds()*1e3, "paced-p50-ms")
-	b.ReportMetric(all[len(all)*99/100].Seconds()*1e3, "paced-p99-ms")
-	b.ReportMetric(float64(processorTime()-used)/float64(wall), "paced-cpus")
-	b.ReportMetric((processorTime()-used).Seconds()*1e6/float64(len(all)), "paced-cpu-us/msg")
-}
-
-// flood sends one message after the other on every link.
-func (f *fleet) flood(b *testing.B) {
-	began, used := time.Now(), processorTime()
-	before := f.hub.EventCount()
-	f.each(len(f.senders), func(i int) {
-		for time.Since(began) < scaleFor/2 {
-			if err := f.senders[i].Send(f.ctx, reading(), nil); err != nil {
-				b.Error(err)
-				return
-			}
-		}
-	})
-	wall := time.Since(began)
-	sent := float64(f.hub.EventCount() - before)
-	b.ReportMetric(sent/wall.Seconds(), "flood-msg/s")
-	b.ReportMetric(float64(processorTime()-used)/float64(wall), "flood-cpus")
-	b.ReportMetric((processorTime()-used).Seconds()*1e6/sent, "flood-cpu-us/msg")
-}
-
-// BenchmarkScaleLog logs a million events, in batches, and reads a part of them
-// back.
-func BenchmarkScaleLog(b *testing.B) {
-	cases := []struct {
-		name string
-		opts func(testing.TB) hub.Options
-	}{
-		{"trim", func(testing.TB) hub.Options { return hub.Options{} }},
-		{"spill", func(t testing.TB) hub.Options { return hub.Options{SpillDir: t.TempDir(), SpillBytes: 4 << 30} }},
-		{"memory", func(testing.TB) hub.Options { return hub.Options{LogBytes: 4 << 29} }},
-	}
-	for _, c := range cases {
-		b.Run(c.name, func(b *testing.B) {
-			for b.Loop() {
-				logMillion(b, c.opts(b))
-			}
-		})
+		b.ReportMetric(float64(connected.Messages)/connected.Wall.Seconds(), "connects/s")
+		b.ReportMetric(cpu.Seconds()*1e3/scaleMost, "hub-cpu-ms/connect")
+		b.ReportMetric(float64(heap()-before)/1e3/scaleMost, "hub-KB/device")
+		b.ReportMetric(float64(residentKB()-resident)/scaleMost, "hub-RSS-KB/device")
+		b.ReportMetric(float64(runtime.NumGoroutine())/scaleMost, "hub-goroutines/device")
+		idle, cpu := c.run("idle")
+		b.ReportMetric(cpu.Seconds()/idle.Wall.Seconds(), "hub-idle-cpus")
 	}
 }
 
-func logMillion(b *testing.B, opts hub.Options) {
-	const senders, perBatch = 8, 500
-	h := newRig(b, opts)
-	h.hang(5 * time.Minute)
-	f := newFleet(h, senders)
-	encoded, err := reading().MarshalBinary()
-	h.must(err)
-	batch := &amqp.Message{Format: batchFormat}
-	for range perBatch {
-		batch.Data = append(batch.Data, encoded)
+// residentKB is what the kernel holds in memory for this process; 0 where it does
+// not say.
+func residentKB() int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
 	}
-	before, began := heapMB(), time.Now()
-	f.each(senders, func(i int) {
-		for range scaleEvents / senders / perBatch {
-			if err := f.senders[i].Send(f.ctx, batch, nil); err != nil {
-				b.Error(err)
-				return
-			}
-		}
-	})
-	b.ReportMetric(scaleEvents/time.Since(began).Seconds(), "logged/s")
-	b.ReportMetric(heapMB()-before, "heap-MB")
-	held, onDisk := h.hub.Held()
-	b.ReportMetric(float64(held), "held")
-	b.ReportMetric(float64(onDisk)/1e6, "disk-MB")
-	n := min(held, scaleRead)
-	b.ReportMetric(float64(n)/f.readBack(n).Seconds(), "read/s")
-}
-
-// readBack reads the oldest n events there are, by one reader a partition.
-func (f *fleet) readBack(n int64) time.Duration {
-	svc := f.asService()
-	began := time.Now()
-	var left atomic.Int64
-	left.Store(n)
-	done := make(chan struct{})
-	for i := range 4 {
-		in := svc.receiver(groupAddress("$Default", i), &amqp.ReceiverOptions{Credit: 1000})
-		go func() {
-			for {
-				m, err := in.Receive(f.ctx, nil)
-				if err == nil {
-					err = in.AcceptMessage(f.ctx, m)
-				}
-				if err != nil {
-					return
-				}
-				if left.Add(-1) == 0 {
-					close(done)
-				}
-			}
-		}()
-	}
-	select {
-	case <-done:
-	case <-f.ctx.Done():
-		f.Errorf("%d events of %d never came", left.Load(), n)
-	}
-	took := time.Since(began)
-	svc.conn.Close()
-	return took
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	var kb int64
+	_, _ = fmt.Sscan(rest, &kb)
+	return kb
 }
