@@ -152,7 +152,7 @@ func TestLogLinesAreBounded(t *testing.T) {
 	r := newRig(t, hub.Options{Log: log.logger()})
 	c, err := r.open(nil)
 	r.must(err)
-	if _, err := r.peer(c).session.NewReceiver(r.ctx, strings.Repeat("x", 5000), nil); err == nil {
+	if _, err := r.peer(c).session.NewReceiver(r.ctx, strings.Repeat("x", 3000), nil); err == nil {
 		t.Fatal("link opened")
 	}
 	for line := range strings.Lines(log.String()) {

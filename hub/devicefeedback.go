@@ -9,6 +9,8 @@ import (
 	"fieldpost/internal/amqpserver/wire"
 )
 
+const maxDescription = 1 << 10 // of a record a device sends, bytes
+
 // deviceFeedback answers the link on which a device sends feedback itself. The
 // address names no device: it is the one whose token the connection has.
 func (p *peer) deviceFeedback(l *amqpserver.Link, text string) *wire.Error {
@@ -86,6 +88,8 @@ func readRecords(body []byte, d *device) ([]record, *wire.Error) {
 			return nil, fault(wire.CondUnauthorizedAccess, codeUnauthorized, "A record is about device %.128s, not the sender.", r.DeviceID)
 		case r.OriginalMessageID == "":
 			return nil, faultInvalid("A record has no originalMessageId.")
+		case len(r.OriginalMessageID) > maxMessageID || len(r.Description) > maxDescription:
+			return nil, faultInvalid("An originalMessageId has at most %d bytes, a description %d.", maxMessageID, maxDescription)
 		case !r.StatusCode.known():
 			return nil, faultInvalid("The statusCode '%.40s' is not known.", r.StatusCode)
 		}

@@ -9,6 +9,7 @@ import (
 const (
 	maxQueued     = 50       // messages waiting for one device, locked ones included
 	maxQueuedSize = 64 << 10 // bytes
+	maxMessageID  = 128      // bytes, of the message-id as a text
 )
 
 // ackProperty asks for feedback: none (default), positive, negative or full.

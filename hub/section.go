@@ -20,6 +20,9 @@ const (
 	maxName       = 1 << 10  // bytes
 	maxText       = 4 << 10  // bytes of one text
 	maxInteger    = 1<<52 - 1
+	// maxValues is ours, not the cloud's: an empty text, array or object has no size
+	// there, and takes memory here. A section of other values never has so many.
+	maxValues = 16384
 )
 
 // Names the hub alone gives in a section.
@@ -72,6 +75,9 @@ func (s *section) change(text []byte, replace bool, now time.Time) (patch map[st
 	values, metadata := merge(base.values, base.metadata, patch, at)
 	if sizeOf(values) >= s.limit {
 		return nil, refuse(codeTwinSize, "'%s' size should be less than %d bytes.", s.name, s.limit)
+	}
+	if countOf(values) > maxValues {
+		return nil, refuse(codeTwinSize, "'%s' should have at most %d values.", s.name, maxValues)
 	}
 	s.values, s.metadata, s.version = values, metadata, s.version+1
 	return patch, nil
@@ -159,6 +165,22 @@ func sizeOf(v any) int {
 	default:
 		return 0
 	}
+}
+
+// countOf counts a value and those in it.
+func countOf(v any) int {
+	n := 1
+	switch v := v.(type) {
+	case map[string]any:
+		for _, value := range v {
+			n += countOf(value)
+		}
+	case []any:
+		for _, value := range v {
+			n += countOf(value)
+		}
+	}
+	return n
 }
 
 func textSize(s string) int {

@@ -45,5 +45,9 @@ func (h *Hub) enqueue(d *amqpserver.Delivery) *wire.Error {
 	if dev == nil {
 		return faultDeviceNotFound(a.identity())
 	}
-	return dev.queue.enqueue(newQueued(m, time.Now(), h.faults.clockSkew(), h.opts.DefaultTTL))
+	q := newQueued(m, time.Now(), h.faults.clockSkew(), h.opts.DefaultTTL)
+	if len(q.id) > maxMessageID {
+		return faultInvalid("The message-id has %d bytes, at most %d are allowed.", len(q.id), maxMessageID)
+	}
+	return dev.queue.enqueue(q)
 }

@@ -77,6 +77,8 @@ func (l *Link) ask() *wire.Error {
 		return errorf(wire.CondNotImplemented, "transactions are not supported")
 	case a.SndSettleMode > wire.SndMixed, a.RcvSettleMode > wire.RcvSecond:
 		return errorf(wire.CondInvalidField, "settle modes %d and %d", a.SndSettleMode, a.RcvSettleMode)
+	case attachText(a) > maxAttachText:
+		return errorf(wire.CondInvalidField, "names and addresses of %d bytes, at most %d allowed", attachText(a), maxAttachText)
 	}
 	c := l.s.c
 	c.mu.Unlock()
@@ -130,7 +132,7 @@ func (l *Link) refuse(answer *wire.Attach, err *wire.Error) {
 	}
 	s.c.send(s.channel, answer)
 	l.detachOnWire(err)
-	l.peer = &wire.Attach{Name: l.peer.Name, Handle: l.peer.Handle, Role: l.peer.Role}
+	l.peer = &wire.Attach{Handle: l.peer.Handle, Role: l.peer.Role}
 	l.Source, l.Target, l.Properties = nil, nil, nil
 }
 
@@ -148,6 +150,21 @@ func (l *Link) trim() {
 		target.DynamicNodeProperties, target.Capabilities = nil, nil
 	}
 	l.Properties, l.OfferedCapabilities = nil, nil
+}
+
+// attachText is the size of the texts that trim leaves, in bytes.
+func attachText(a *wire.Attach) int {
+	n := len(a.Name)
+	if s := a.Source; s != nil {
+		n += len(s.Address) + len(s.ExpiryPolicy) + len(s.DistributionMode)
+		if rejected, ok := s.DefaultOutcome.(wire.Rejected); ok && rejected.Error != nil {
+			n += len(rejected.Error.Condition) + len(rejected.Error.Description)
+		}
+	}
+	if t := a.Target; t != nil {
+		n += len(t.Address) + len(t.ExpiryPolicy)
+	}
+	return n
 }
 
 // trimOutcome returns a default outcome without its maps, nil if it is none.

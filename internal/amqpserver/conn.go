@@ -50,6 +50,8 @@ type Conn struct {
 	links         int     // of all sessions
 	channels      numbers // our channels
 	reassembling  int     // bytes in unfinished incoming deliveries
+	sending       int     // messages of ours, from Send to their end
+	pending       int     // bytes of them not yet written
 	refilled      []*Link // links that refused a Send for a limit of ours and take one again
 	out           queue
 	heartbeat     time.Duration // longest silence of ours; 0 = any

@@ -13,7 +13,7 @@ func (s *session) disposition(d *wire.Disposition) {
 		last = *d.Last
 	}
 	if d.Role == wire.RoleReceiver {
-		s.outcomes(d, inRange(s.sent, d.First, last))
+		s.outcomes(d, last)
 	} else if d.Settled {
 		for _, delivery := range inRange(s.received, d.First, last) {
 			delivery.Link.forget(delivery)
@@ -52,15 +52,17 @@ func inRange[T any](m map[uint32]T, first, last uint32) []T {
 
 // outcomes ends deliveries of ours that reached a terminal state or were
 // settled, and settles those for which the peer waits for us to do so.
-func (s *session) outcomes(d *wire.Disposition, deliveries []*outgoing) {
+func (s *session) outcomes(d *wire.Disposition, last uint32) {
 	outcome, terminal := d.State.(wire.Outcome)
 	if !terminal && !d.Settled {
 		return
 	}
+	deliveries := inRange(s.sent, d.First, last)
 	for _, o := range deliveries {
 		delete(s.sent, o.id)
 		delete(o.l.sent, o.id)
 	}
+	s.c.release(len(deliveries), 0)
 	for _, o := range deliveries {
 		result := outcome
 		if !terminal {

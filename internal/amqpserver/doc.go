@@ -26,9 +26,9 @@
 //
 // # Limits
 //
-// Per connection: Options.MaxSessions, MaxConnectionLinks, MaxReassembly and
-// MaxQueue. Per session: MaxLinks. Per link: MaxUnsettled, MaxMessageSize and the
-// credit given. No link recovery (a detach always closes), no transactions, no
+// Per connection: Options.MaxSessions, MaxConnectionLinks, MaxSending,
+// MaxReassembly and MaxQueue. Per session: MaxLinks. Per link: MaxUnsettled,
+// MaxMessageSize, the credit given and 4 KiB of names and addresses. No link recovery (a detach always closes), no transactions, no
 // dynamic nodes unless the Handler names them, no SASL mechanism with more than
 // one step.
 package amqpserver

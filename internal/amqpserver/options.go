@@ -24,6 +24,7 @@ type Options struct {
 	MaxLinks           int           // links per session; default 1024
 	MaxConnectionLinks int           // links per connection, over all its sessions; default 4096
 	MaxUnsettled       uint32        // unsettled deliveries per link, in each direction; default 5000
+	MaxSending         int           // messages of ours per connection, over all its links, that wait or are unsettled; default 16384
 	MaxReassembly      int           // unfinished incoming deliveries per connection; default 4194304 bytes
 	MaxQueue           int           // frames not yet written per connection, at least 131072; default 4194304 bytes
 	HandshakeTimeout   time.Duration // from the first byte to the peer's open; default 30 s
@@ -45,10 +46,14 @@ const (
 	// bulkQueue is how far the queue is filled with transfers. What lies between
 	// it and MaxQueue is kept for the frames that cannot wait.
 	bulkQueue = 64 << 10
-	// pendingRoom is how many bytes may wait on a link before Send takes no more. A
-	// peer that gives much credit and a small window must not make the engine keep
-	// all that its credit allows.
-	pendingRoom = 4 << 20
+	// pendingRoom is how many bytes may wait on a link before Send takes no more, and
+	// connectionRoom on all links of a connection. A peer that gives much credit and a
+	// small window must not make the engine keep all that its credit allows.
+	pendingRoom    = 4 << 20
+	connectionRoom = 16 << 20
+	// maxAttachText bounds what stays of an attach: names, addresses and policies, in
+	// bytes.
+	maxAttachText = 4096
 )
 
 func (o Options) withDefaults() Options {
@@ -65,6 +70,7 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.MaxLinks, 1024)
 	orDefault(&o.MaxConnectionLinks, 4096)
 	orDefault(&o.MaxUnsettled, 5000)
+	orDefault(&o.MaxSending, 16384)
 	orDefault(&o.MaxReassembly, 4<<20)
 	orDefault(&o.MaxQueue, 4<<20)
 	o.MaxQueue = max(o.MaxQueue, minQueue)

@@ -59,13 +59,15 @@ func (l *Link) available() uint32 {
 	if l.state != linkAttached || l.PeerSends() || l.s.c.phase != phaseOpen {
 		return 0
 	}
+	c := l.s.c
 	waiting := uint32(len(l.pending))
 	if waiting > 0 && l.pending[0].started {
 		waiting--
 	}
 	credit := remaining(l.credit, waiting)
-	room := remaining(l.s.c.opts.MaxUnsettled, uint32(len(l.sent))+uint32(len(l.pending)))
-	if l.queued >= pendingRoom {
+	room := remaining(c.opts.MaxUnsettled, uint32(len(l.sent))+uint32(len(l.pending)))
+	room = min(room, uint32(max(0, c.opts.MaxSending-c.sending)))
+	if l.queued >= pendingRoom || c.pending >= connectionRoom {
 		room = 0
 	}
 	l.starved = room == 0 && credit > 0
@@ -98,6 +100,8 @@ func (l *Link) Send(payload []byte, o SendOptions) error {
 	if len(l.pending) == 0 {
 		l.s.ready = append(l.s.ready, l)
 	}
+	c.sending++
+	c.pending += len(payload)
 	l.queued += len(payload)
 	l.pending = append(l.pending, &outgoing{
 		l:         l,
@@ -135,6 +139,9 @@ func (s *session) pump() {
 			}
 			l.pending[0] = nil
 			l.pending = l.pending[1:]
+			if o.settled {
+				s.c.release(1, 0)
+			}
 			l.sentOne()
 		}
 		stuck = 0
@@ -155,6 +162,22 @@ func (l *Link) sentOne() {
 func (l *Link) refill() {
 	if l.starved && l.available() > 0 {
 		l.s.c.refilled = append(l.s.c.refilled, l)
+	}
+}
+
+// release gives back room that all links of the connection share. Those that were
+// refused a Send for want of it may try again.
+func (c *Conn) release(messages, bytes int) {
+	full := c.sending >= c.opts.MaxSending || c.pending >= connectionRoom
+	c.sending -= messages
+	c.pending -= bytes
+	if !full || c.sending >= c.opts.MaxSending || c.pending >= connectionRoom {
+		return
+	}
+	for _, s := range c.sessions {
+		for _, l := range s.links {
+			l.refill()
+		}
 	}
 }
 
@@ -179,6 +202,7 @@ func (s *session) sendFrame(o *outgoing) bool {
 	n := min(s.c.transferRoom(s.channel, t), len(o.rest))
 	t.Payload, o.rest = o.rest[:n], o.rest[n:]
 	o.l.queued -= n
+	s.c.release(0, n)
 	if t.More = len(o.rest) > 0; !t.More {
 		o.rest = nil // an unsettled delivery must not hold its payload
 	}
@@ -217,6 +241,7 @@ func (s *session) start(o *outgoing) {
 // an outcome, in the order of Send.
 func (l *Link) abandon() []*outgoing {
 	var unsettled []*outgoing
+	ended := len(l.sent)
 	for id, o := range l.sent {
 		delete(l.s.sent, id)
 		unsettled = append(unsettled, o)
@@ -227,7 +252,13 @@ func (l *Link) abandon() []*outgoing {
 		if !o.started && !o.settled {
 			unsettled = append(unsettled, o)
 		}
+		if !o.started || o.settled {
+			ended++ // it is not among the sent ones
+		}
 	}
+	queued := l.queued
 	l.sent, l.pending, l.queued = nil, nil, 0
+	l.s.ready = slices.DeleteFunc(l.s.ready, func(other *Link) bool { return other == l })
+	l.s.c.release(ended, queued)
 	return unsettled
 }
