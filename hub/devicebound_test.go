@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -127,7 +128,11 @@ func TestDeviceboundRefusals(t *testing.T) {
 	if e := svc.rejected(out, m); e.Condition != amqp.ErrCondMessageSizeExceeded {
 		t.Errorf("too large: %v", e)
 	}
-	for i := range 50 {
+	if e := svc.rejected(out, command("dev1", strings.Repeat("i", 129), "")); e.Condition != amqp.ErrCondInvalidField {
+		t.Errorf("long message-id: %v", e)
+	}
+	svc.accepted(out, command("dev1", strings.Repeat("i", 128), ""))
+	for i := range 49 {
 		svc.accepted(out, command("dev1", fmt.Sprint(i), ""))
 	}
 	e = svc.rejected(out, command("dev1", "51", ""))

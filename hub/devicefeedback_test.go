@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -108,6 +109,8 @@ func TestDeviceFeedbackRefusals(t *testing.T) {
 		"[]":                         amqp.ErrCondInvalidField,
 		"[null]":                     amqp.ErrCondInvalidField,
 		`[{"statusCode":"Success"}]`: amqp.ErrCondInvalidField,
+		`[{"originalMessageId":"` + strings.Repeat("m", 129) + `","statusCode":"Success"}]`:                                     amqp.ErrCondInvalidField,
+		`[{"originalMessageId":"m","statusCode":"Success","description":"` + strings.Repeat("d", 1025) + `"}]`:                  amqp.ErrCondInvalidField,
 		`[{"originalMessageId":"m","statusCode":"Done"}]`:                                                                       amqp.ErrCondInvalidField,
 		`[{"originalMessageId":"m","statusCode":"Success","enqueuedTimeUtc":"now"}]`:                                            amqp.ErrCondInvalidField,
 		`[{"originalMessageId":"m","statusCode":"Success"},{"originalMessageId":"n","deviceId":"dev2","statusCode":"Success"}]`: amqp.ErrCondUnauthorizedAccess,

@@ -199,6 +199,7 @@ func TestTwinRefusals(t *testing.T) {
 		"a large integer":   {reported(`{"a":4503599627370496}`), 400, 400004},
 		"eleven levels":     {reported(strings.Repeat(`{"a":`, 11) + "1" + strings.Repeat("}", 11)), 400, 400004},
 		"over 32 KB":        {reported("{" + strings.Join(large, ",") + "}"), 403, 403100},
+		"values of no size": {reported(`{"a":[` + strings.Repeat("[],", 16384) + `""]}`), 403, 403100},
 		"a stale version":   {stale, 412, 412001},
 		"desired":           {twinRequest("d", "PATCH", "/properties/desired", "{}"), 400, 400004},
 		"unknown operation": {twinRequest("o", "POST", "", "{}"), 400, 400004},
