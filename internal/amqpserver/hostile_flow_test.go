@@ -150,7 +150,9 @@ func TestNeverSettling(t *testing.T) {
 	rounds := uint32(1)
 	for without := links; without > 0; rounds++ { // each link has its turn
 		p.send(0, described(0x15, yes, uint_((rounds-1)*most), uint_(rounds*most-1), yes, accepted()))
-		without = fill()
+		if without = fill(); rounds == 100 {
+			t.Fatalf("%d links got nothing in %d rounds", without, rounds)
+		}
 	}
 	p.write(frame(0, 0, described(0x18)))
 	<-ended
