@@ -114,7 +114,8 @@ func FuzzAnnotations(f *testing.F) {
 		}
 		f.Add(b)
 	}
-	link := &telemetryLink{device: &device{id: "gateway-1", generation: "1"}, authMethod: (&claim{device: &device{id: "gateway-1"}}).method()}
+	gateway := &device{id: "gateway-1", generation: "1"}
+	link := newTelemetryLink(nil, gateway, (&claim{device: gateway}).method(), "")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := wire.ParseMessage(bytes.Clone(b))
 		if err != nil {

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 
 	"fieldpost/internal/amqpserver"
@@ -17,16 +18,33 @@ const (
 
 // telemetryLink is one link a device sends telemetry on.
 type telemetryLink struct {
-	hub        *Hub
-	device     *device
-	authMethod string // JSON
-	modelID    string // from the attach, "" without
+	hub    *Hub
+	device *device
+	stamps wire.Map // what the hub vouches for in each message
+}
+
+// newTelemetryLink returns a link of d; the model id is "" without one.
+func newTelemetryLink(h *Hub, d *device, authMethod, modelID string) *telemetryLink {
+	stamps := wire.Map{
+		annotationDeviceID:   d.id,
+		annotationGeneration: d.generation,
+		annotationAuthMethod: authMethod,
+		annotationSource:     "Telemetry",
+		annotationPartition:  d.id,
+	}
+	if d.module != "" {
+		stamps[annotationModuleID] = d.module
+	}
+	if modelID != "" {
+		stamps[annotationSchema] = modelID
+	}
+	return &telemetryLink{hub: h, device: d, stamps: stamps}
 }
 
 // openTelemetry answers a device's sender.
 func (p *peer) openTelemetry(l *amqpserver.Link, d *device, c *claim) {
-	t := &telemetryLink{hub: p.hub, device: d, authMethod: c.method()}
-	t.modelID, _ = l.PeerAttach().Properties[wire.Symbol("com.microsoft:model-id")].(string)
+	modelID, _ := l.PeerAttach().Properties[wire.Symbol("com.microsoft:model-id")].(string)
+	t := newTelemetryLink(p.hub, d, c.method(), modelID)
 	l.MaxMessageSize = maxTransfer
 	l.Credit = telemetryRoom
 	l.OnDelivery = t.receive
@@ -92,17 +110,7 @@ func (t *telemetryLink) decide(part *partition, messages []*wire.Message) Settle
 func (t *telemetryLink) stamp(m *wire.Message) {
 	m.Header, m.DeliveryAnnotations, m.Footer = nil, nil, nil
 	m.Annotations = keepAnnotations(m.Annotations)
-	m.Annotations[annotationDeviceID] = t.device.id
-	if t.device.module != "" {
-		m.Annotations[annotationModuleID] = t.device.module
-	}
-	m.Annotations[annotationGeneration] = t.device.generation
-	m.Annotations[annotationAuthMethod] = t.authMethod
-	m.Annotations[annotationSource] = "Telemetry"
-	m.Annotations[annotationPartition] = t.device.id
-	if t.modelID != "" {
-		m.Annotations[annotationSchema] = t.modelID
-	}
+	maps.Copy(m.Annotations, t.stamps)
 }
 
 // splitTransfer decodes the messages of one transfer.

@@ -177,7 +177,11 @@ func (d *Delivery) Answer(state wire.DeliveryState) {
 	if d.Settled || l.state != linkAttached || l.received[d.id] != d {
 		return
 	}
-	c.send(l.s.channel, &wire.Disposition{Role: wire.RoleReceiver, First: d.id, Settled: true, State: state})
+	if _, accepted := state.(wire.Accepted); accepted {
+		c.accept(l.s.channel, d.id)
+	} else {
+		c.send(l.s.channel, &wire.Disposition{Role: wire.RoleReceiver, First: d.id, Settled: true, State: state})
+	}
 	l.forget(d)
 }
 

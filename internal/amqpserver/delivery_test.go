@@ -230,3 +230,54 @@ func TestSenderSettleModes(t *testing.T) {
 		p.closes()
 	}
 }
+
+// Deliveries accepted one after the other share a disposition when they came
+// together: not one of another outcome, session or place.
+func TestAcceptedTogether(t *testing.T) {
+	n := &node{attach: func(l *amqpserver.Link) error {
+		l.Credit = 100
+		l.OnDelivery = func(d *amqpserver.Delivery) {
+			if string(d.Payload) == "no" {
+				d.Settle(wire.Released{})
+				return
+			}
+			d.Settle(wire.Accepted{})
+		}
+		return nil
+	}}
+	p := raw(t, n, amqpserver.Options{})
+	p.open(512)
+	for channel := range uint16(2) {
+		p.begin(channel, 100)
+		p.attachSender(channel, "in", 0)
+		p.expect(0x13)
+	}
+	var said []byte
+	for _, d := range []struct {
+		channel uint16
+		id      uint32
+		payload string
+	}{
+		{0, 1<<32 - 1, "a"}, {0, 0, "b"}, {0, 1, "c"}, {0, 2, "no"}, {0, 3, "d"}, {0, 5, "e"}, {1, 6, "f"}, {1, 7, "g"},
+	} {
+		said = append(said, frame(0, d.channel, transfer(0, d.id, "t", no, d.payload))...)
+	}
+	p.write(said)
+	for _, want := range []struct {
+		first uint32
+		last  any
+		state uint64
+	}{
+		{1<<32 - 1, uint32(1), 0x24}, {2, nil, 0x26}, {3, nil, 0x24}, {5, nil, 0x24}, {6, uint32(7), 0x24},
+	} {
+		f := p.expect(0x15)
+		p.same(f, 1, "first", want.first)
+		p.same(f, 2, "last", want.last)
+		if got, ok := f.at(4).(item); !ok || got.code != want.state {
+			t.Fatalf("state of %d is %v", want.first, f.at(4))
+		}
+	}
+	p.send(0, transfer(0, 6, "t", no, "a")) // what was written is over
+	p.same(p.expect(0x15), 1, "first", uint32(6))
+	p.closes()
+}

@@ -14,6 +14,15 @@ type queue struct {
 	wake     chan struct{} // of capacity 1
 	corked   bool          // the reader will kick before it waits
 	finished bool          // nothing follows
+	accepted acceptance    // the last frame of buf, if it is one
+}
+
+// acceptance is a queued disposition that accepts deliveries of the peer: the
+// next one, of the delivery behind its last, can go with it.
+type acceptance struct {
+	start, end  int // in queue.buf; 0 and 0 for none
+	channel     uint16
+	first, last uint32
 }
 
 // keepQueue is the largest buffer kept for the next round.
@@ -69,6 +78,27 @@ func (c *Conn) send(channel uint16, body wire.Body) {
 	}
 }
 
+// accept queues the disposition that accepts a delivery of the peer, c.mu held.
+// Deliveries that are accepted one after the other, before the first has been
+// written, share one.
+func (c *Conn) accept(channel uint16, id uint32) {
+	if c.phase >= phaseClosing {
+		return
+	}
+	now := acceptance{start: len(c.out.buf), channel: channel, first: id, last: id}
+	if before := c.out.accepted; before.end > 0 && before.end == now.start && before.channel == channel && before.last+1 == id {
+		now.start, now.first = before.start, before.first
+		c.out.buf = c.out.buf[:before.start]
+	}
+	d := &wire.Disposition{Role: wire.RoleReceiver, First: now.first, Settled: true, State: wire.Accepted{}}
+	if now.last != now.first {
+		d.Last = &now.last
+	}
+	c.send(channel, d)
+	now.end = len(c.out.buf)
+	c.out.accepted = now
+}
+
 // shortened returns body with its error cut down to what fits the smallest frame.
 func shortened(body wire.Body) wire.Body {
 	cut := func(e *wire.Error) *wire.Error {
@@ -103,6 +133,8 @@ func shortened(body wire.Body) wire.Body {
 func (c *Conn) writeLoop() {
 	var spare []byte
 	idle := time.Now() // since the last write
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		b, heartbeat, finished := c.takeQueue(spare)
 		spare = nil
@@ -124,7 +156,7 @@ func (c *Conn) writeLoop() {
 			return
 		}
 		c.callRefilled()
-		c.waitQueue(idle, heartbeat)
+		c.waitQueue(timer, idle, heartbeat)
 	}
 }
 
@@ -134,7 +166,7 @@ func (c *Conn) takeQueue(spare []byte) (b []byte, heartbeat time.Duration, finis
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b = c.out.buf
-	c.out.buf = spare
+	c.out.buf, c.out.accepted = spare, acceptance{}
 	if c.phase == phaseDead {
 		return nil, 0, true
 	}
@@ -151,13 +183,12 @@ func (c *Conn) takeQueue(spare []byte) (b []byte, heartbeat time.Duration, finis
 }
 
 // waitQueue waits for a frame or queues a heartbeat when one is due.
-func (c *Conn) waitQueue(idle time.Time, heartbeat time.Duration) {
+func (c *Conn) waitQueue(timer *time.Timer, idle time.Time, heartbeat time.Duration) {
 	if heartbeat == 0 {
 		<-c.out.wake
 		return
 	}
-	timer := time.NewTimer(time.Until(idle.Add(heartbeat)))
-	defer timer.Stop()
+	timer.Reset(time.Until(idle.Add(heartbeat)))
 	select {
 	case <-c.out.wake:
 	case <-timer.C:

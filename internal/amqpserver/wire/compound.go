@@ -10,18 +10,18 @@ import (
 
 // compound reads size and count of a list, map or array and returns a decoder
 // over exactly the bytes of its items, one level deeper.
-func (d *decoder) compound(wide bool) (*decoder, uint32, error) {
+func (d *decoder) compound(wide bool) (decoder, uint32, error) {
 	size, err := d.width(wide)
 	if err != nil {
-		return nil, 0, err
+		return decoder{}, 0, err
 	}
 	content, err := d.take(size)
 	if err != nil {
-		return nil, 0, err
+		return decoder{}, 0, err
 	}
 	sub, err := d.nested(content)
 	if err != nil {
-		return nil, 0, err
+		return decoder{}, 0, err
 	}
 	count, err := sub.width(wide)
 	return sub, count, err
@@ -177,26 +177,32 @@ func appendList(b []byte, v List, depth int) ([]byte, error) {
 }
 
 func appendMap(b []byte, v Map, depth int) ([]byte, error) {
-	pairs := make([][]byte, 0, len(v))
+	type pair struct{ begin, end int }
+	var room [16]pair
+	pairs := room[:0]
+	b, start := openCompound(b)
+	content := len(b)
 	for k, item := range v {
 		if !hashable(k) {
 			return b, fmt.Errorf("amqp: map key of type %T", k)
 		}
-		pair, err := appendValue(nil, k, depth+1)
-		if err != nil {
+		begin := len(b)
+		var err error
+		if b, err = appendValue(b, k, depth+1); err != nil {
 			return b, err
 		}
-		if pair, err = appendValue(pair, item, depth+1); err != nil {
+		if b, err = appendValue(b, item, depth+1); err != nil {
 			return b, err
 		}
-		pairs = append(pairs, pair)
+		pairs = append(pairs, pair{begin, len(b)})
 	}
-	slices.SortFunc(pairs, bytes.Compare)
-	b, start := openCompound(b)
-	for _, pair := range pairs {
-		b = append(b, pair...)
+	slices.SortFunc(pairs, func(x, y pair) int { return bytes.Compare(b[x.begin:x.end], b[y.begin:y.end]) })
+	end := len(b)
+	for _, p := range pairs {
+		b = append(b, b[p.begin:p.end]...)
 	}
-	return closeCompound(b, start, 0xc1, 2*len(v)), nil
+	copy(b[content:], b[end:])
+	return closeCompound(b[:end], start, 0xc1, 2*len(v)), nil
 }
 
 func appendArray(b []byte, v Array, depth int) ([]byte, error) {

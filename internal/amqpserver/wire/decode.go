@@ -105,11 +105,11 @@ func (d *decoder) width(wide bool) (uint32, error) {
 	return uint32(n), err
 }
 
-func (d *decoder) nested(b []byte) (*decoder, error) {
+func (d *decoder) nested(b []byte) (decoder, error) {
 	if d.depth >= maxDepth {
-		return nil, decodeErrorf("value nests deeper than %d levels", maxDepth)
+		return decoder{}, decodeErrorf("value nests deeper than %d levels", maxDepth)
 	}
-	return &decoder{b: b, depth: d.depth + 1, budget: d.budget}, nil
+	return decoder{b: b, depth: d.depth + 1, budget: d.budget}, nil
 }
 
 func (d *decoder) spend() error {

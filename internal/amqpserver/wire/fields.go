@@ -6,7 +6,7 @@ import "time"
 // missing leaves its destination alone; each reader reports whether it was there.
 // The first error stays, and every later call does nothing.
 type fields struct {
-	d    *decoder
+	d    decoder
 	left uint32
 	err  error
 }
@@ -356,7 +356,7 @@ func (f *fields) described(what string, read func(descriptor any, code uint64, d
 	case Symbol:
 		number = codeOfSymbol(v)
 	}
-	if err := read(descriptor, number, sub); err != nil {
+	if err := read(descriptor, number, &sub); err != nil {
 		f.fail(err)
 		return true
 	}

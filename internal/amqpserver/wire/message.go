@@ -15,9 +15,16 @@ type Message struct {
 	Footer                Map
 }
 
+// roomForSections is what the other sections of most messages fit in, in bytes.
+const roomForSections = 1 << 10
+
 // Marshal encodes the sections that are there, in the order of the specification.
 func (m *Message) Marshal() ([]byte, error) {
-	var b []byte
+	size := roomForSections
+	for _, data := range m.Data {
+		size += len(data)
+	}
+	b := make([]byte, 0, size)
 	var err error
 	if m.Header != nil {
 		if b, err = appendComposite(b, codeHeader, m.Header.write); err != nil {
