@@ -198,7 +198,7 @@ func TestEmptyTransfersWithoutEnd(t *testing.T) {
 	p.attachSender(0, "in", 0)
 	ended := p.overhear(func(rawFrame) {})
 	more := grown(func() {
-		if err := p.pour(100_000, frame(0, 0, transfer(0, 0, "t", yes, ""))); err != nil {
+		if err := p.pour(20_000, frame(0, 0, transfer(0, 0, "t", yes, ""))); err != nil {
 			t.Error(err)
 		}
 	})
@@ -294,7 +294,7 @@ func TestFloods(t *testing.T) {
 			p.attachReceiver(0, "out", 0)
 			ended := p.overhear(func(rawFrame) {})
 			more := grown(func() {
-				if err := p.pour(20_000, b); err != nil {
+				if err := p.pour(5_000, b); err != nil {
 					t.Error(err)
 				}
 			})

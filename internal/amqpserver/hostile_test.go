@@ -161,7 +161,7 @@ func TestSessionChurn(t *testing.T) {
 	p := raw(t, accepts(nil), amqpserver.Options{ChannelMax: 65535})
 	p.open(512)
 	more := grown(func() {
-		for channel := range 20000 {
+		for channel := range 5000 {
 			p.begin(uint16(channel), 1)
 			if channel%64 == 0 {
 				p.attachReceiver(uint16(channel), "out", 0)
@@ -171,7 +171,7 @@ func TestSessionChurn(t *testing.T) {
 		}
 	})
 	if more > mebi {
-		t.Errorf("%d KiB stay of 20000 sessions", more>>10)
+		t.Errorf("%d KiB stay of 5000 sessions", more>>10)
 	}
 	p.closes()
 }
@@ -265,7 +265,7 @@ func TestLinkChurn(t *testing.T) {
 	p.open(512)
 	p.begin(0, 0)
 	more := grown(func() {
-		for range 10000 {
+		for range 5000 {
 			p.attachReceiver(0, "out", 0)
 			p.send(0, described(0x13, uint_(1), uint_(0), uint_(0), uint_(1), uint_(0), uint_(0), uint_(1)))
 			p.send(0, described(0x16, uint_(0), yes))
@@ -273,7 +273,7 @@ func TestLinkChurn(t *testing.T) {
 		}
 	})
 	if more > mebi {
-		t.Errorf("%d KiB stay of 10000 links", more>>10)
+		t.Errorf("%d KiB stay of 5000 links", more>>10)
 	}
 	p.closes()
 }
