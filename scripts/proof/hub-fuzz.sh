@@ -18,8 +18,12 @@ while read -r path target; do
 	out=$scratch/fuzz.log
 	echo "== $path $target" >>"$log"
 	failures=0
-	nice -n 19 go test "$path" -run '^$' -fuzz "^$target\$" -fuzztime "${share}s" -parallel 1 -fuzzminimizetime 0 "${more[@]}" >"$out" 2>&1 || failures=1
+	nice -n 19 go test "$path" -run '^$' -fuzz "^$target\$" -fuzztime "${share}s" -timeout 0 -parallel 1 -fuzzminimizetime 0 "${more[@]}" >"$out" 2>&1 || failures=1
 	cat "$out" >>"$log"
+	# The end of the time may pass for a failure, with no input (golang/go#75804).
+	if grep -qx '    context deadline exceeded' "$out" && ! grep -q 'Failing input' "$out"; then
+		failures=0
+	fi
 	execs=$(sed -n 's/^fuzz: elapsed.* execs: \([0-9]*\).*/\1/p' "$out" | tail -n 1)
 	new=$(sed -n 's/^fuzz: elapsed.* new interesting: \([0-9]*\).*/\1/p' "$out" | tail -n 1)
 	if [ -z "$execs" ]; then
