@@ -82,20 +82,21 @@ func (c *Conn) send(channel uint16, body wire.Body) {
 // Deliveries that are accepted one after the other, before the first has been
 // written, share one.
 func (c *Conn) accept(channel uint16, id uint32) {
-	if c.phase >= phaseClosing {
-		return
-	}
-	now := acceptance{start: len(c.out.buf), channel: channel, first: id, last: id}
+	queued := c.out.buf
+	now := acceptance{start: len(queued), channel: channel, first: id, last: id}
 	if before := c.out.accepted; before.end > 0 && before.end == now.start && before.channel == channel && before.last+1 == id {
 		now.start, now.first = before.start, before.first
-		c.out.buf = c.out.buf[:before.start]
+		c.out.buf = queued[:before.start]
 	}
 	d := &wire.Disposition{Role: wire.RoleReceiver, First: now.first, Settled: true, State: wire.Accepted{}}
 	if now.last != now.first {
 		d.Last = &now.last
 	}
 	c.send(channel, d)
-	now.end = len(c.out.buf)
+	if now.end = len(c.out.buf); now.end == now.start {
+		c.out.buf = queued // nothing is sent any more, but for what was queued
+		return
+	}
 	c.out.accepted = now
 }
 
