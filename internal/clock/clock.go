@@ -8,7 +8,9 @@
 //
 // A [Clock] takes stamps: [System] is the machine's, [Fake] a test's. A
 // [BootTimeline] is the [Timeline] that learns from a clock when this boot began.
-// Neither blocks or fails; what is not known is said by Trust, and by a zero time
+// An [Earliest] says how early the present can be at most, and a [FloorFile] keeps
+// that over restarts.
+// None of them blocks or fails, but for the file; what is not known is said by Trust, and by a zero time
 // when a stamp is resolved.
 //
 // The package is a leaf: every part of the agent may import it.
