@@ -12,6 +12,8 @@ limit=10000000
 
 version=${VERSION:-$(git describe --tags --always --abbrev=12 --dirty 2>/dev/null || true)}
 version=${version:-unversioned}
+# The agent takes no clock for right that reads before its commit.
+built=$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || true)
 export CGO_ENABLED=0 GOFLAGS= GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= GOFIPS140=off
 
 # Functions are inlined in the packages that a reading, a token or a page of the
@@ -30,7 +32,7 @@ build() {
 	gcflags=
 	[ "$1" != agent ] || gcflags=$inline
 	# shellcheck disable=SC2086 # several flags
-	GOARCH=$2 GOARM=$3 go build -trimpath -tags nethttpomithttp2 -buildvcs=false $gcflags -ldflags "$4 -X main.version=$version" -o "$5" "./cmd/$1"
+	GOARCH=$2 GOARM=$3 go build -trimpath -tags nethttpomithttp2 -buildvcs=false $gcflags -ldflags "$4 -X main.version=$version -X main.built=$built" -o "$5" "./cmd/$1"
 }
 
 bytes() { wc -c <"$1" | tr -d ' '; }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/go-amqp"
@@ -24,10 +25,13 @@ var (
 
 // connection is one life of the AMQP connection.
 type connection struct {
-	link *Link
-	net  net.Conn
-	amqp *amqp.Conn
-	drop context.CancelCauseFunc // ends serve; set by it
+	link  *Link
+	net   net.Conn
+	meter *meter
+	amqp  *amqp.Conn
+	dog   *watchdog
+	ended atomic.Int32            // sessions whose end was never answered
+	drop  context.CancelCauseFunc // ends serve; set by it
 
 	mu     sync.Mutex // one token at a time
 	id     Identity
@@ -42,7 +46,8 @@ func (l *Link) connect(ctx context.Context, id Identity) (*connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", id.addr(), err)
 	}
-	conn, err := amqp.NewConn(ctx, nc, &amqp.ConnOptions{
+	m := newMeter(nc)
+	conn, err := amqp.NewConn(ctx, m, &amqp.ConnOptions{
 		HostName:     id.Host,
 		IdleTimeout:  l.opts.IdleTimeout,
 		WriteTimeout: l.opts.OpTimeout,
@@ -52,7 +57,7 @@ func (l *Link) connect(ctx context.Context, id Identity) (*connection, error) {
 		cut(nc)
 		return nil, fmt.Errorf("open AMQP connection to %s: %w", id.addr(), err)
 	}
-	return &connection{link: l, net: nc, amqp: conn, id: id}, nil
+	return &connection{link: l, net: nc, meter: m, amqp: conn, dog: newWatchdog(l.tenants, m), id: id}, nil
 }
 
 // cut ends a connection without a word to the peer. The close of a TLS
@@ -78,7 +83,7 @@ func (c *connection) authorize(ctx context.Context) error {
 	defer cancel()
 	token, stamp := c.id.Token, c.link.opts.Clock.Now()
 	if !c.id.Key.IsZero() {
-		token = c.id.Key.Sign(c.id.audience(), "", stamp.Wall.Add(c.link.opts.TokenLife))
+		token = c.id.Key.Sign(c.id.audience(), "", c.link.trust.expiry(stamp, c.link.opts.TokenLife))
 	}
 	minted := time.Now()
 	if err := auth.PutToken(ctx, c.amqp, c.id.audience(), token); err != nil {
@@ -103,6 +108,7 @@ func (c *connection) serve(ctx context.Context) error {
 		}
 	})
 	wg.Go(func() { c.renew(ctx) })
+	wg.Go(func() { c.watch(ctx) })
 	for i, t := range c.link.tenants {
 		wg.Go(func() { c.tenant(ctx, i, t) })
 	}

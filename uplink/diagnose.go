@@ -23,7 +23,9 @@ type diagnosis struct {
 	cause   string
 	hint    string
 	refused bool // about who we are: asking again changes nothing by itself
+	token   bool // refused for what the token says: another one may be taken
 	slow    bool // the hub wants less of us
+	twice   bool // another client is connected with our identity
 }
 
 // Conditions that IoT hubs use beside those of the AMQP specification.
@@ -44,10 +46,15 @@ const (
 const otherClient = "Another AMQP Client"
 
 const (
-	hintKey    = "check the key and the device id in the connection string, and that the device is enabled at the hub"
-	hintClock  = "the clock of this machine is wrong or not set: check time synchronisation"
-	hintTwice  = "another client is connected with this device id: one identity belongs to one device"
-	hintSlower = "the hub's quota or rate is used up: it recovers by itself, or the hub needs more units"
+	hintKey        = "check the key and the device id in the connection string, and that the device is enabled at the hub"
+	hintClock      = "the clock of this machine is wrong or not set: check time synchronisation"
+	hintTwice      = "another client is connected with this device id: one identity belongs to one device; find the other, or give each a device of its own"
+	hintShortLives = "the hub lets us in and hangs up soon after, again and again: the line is bad, or another client is connected with this device id"
+	hintLearned    = "the clock of this machine is behind the certificate of the hub, whose date it goes by from here on"
+	hintStalled    = "everything is made anew; should it come again, the hub or something on the way to it is stuck"
+	hintUnended    = "the hub answers some requests and not others: it is tried again by itself"
+	hintAbandoned  = "a call into the system does not return: check DNS and disk; should it stay, restart the agent"
+	hintSlower     = "the hub's quota or rate is used up: it recovers by itself, or the hub needs more units"
 )
 
 // noIdentityError is what LinkOptions.Identity said.
@@ -65,23 +72,33 @@ func diagnose(err error, now clock.Stamp) diagnosis {
 		conn     *amqp.ConnError
 		record   tls.RecordHeaderError
 		netError net.Error
+		stall    *stallError
 	)
 	switch {
+	case errors.As(err, &stall):
+		return diagnosis{cause: CauseHub, hint: hintStalled}
 	case errors.As(err, &none):
+		if errors.Is(err, errAbandoned) {
+			return diagnosis{cause: CauseIdentity, hint: hintAbandoned}
+		}
 		return diagnosis{cause: CauseIdentity, refused: true, hint: "check connection_string_file and ca_file"}
+	case errors.Is(err, errAbandoned):
+		return diagnosis{cause: CauseNetwork, hint: hintAbandoned}
 	case errors.As(err, &verify):
 		return diagnosis{cause: CauseIdentity, refused: true, hint: certificateHint(verify, now)}
 	case errors.As(err, &refusal):
 		if !refusal.Identity() {
 			return diagnosis{cause: CauseHub, slow: true}
 		}
-		return diagnosis{cause: CauseIdentity, refused: true, hint: keyHint(now)}
+		return diagnosis{cause: CauseIdentity, refused: true, token: true, hint: keyHint(now)}
 	case errors.As(err, &remote):
 		return diagnoseRemote(remote, now)
 	case errors.As(err, &record):
 		return diagnosis{cause: CauseNetwork, hint: "what answers there does not speak TLS: check HostName and port, and for a proxy in between"}
 	case errors.As(err, &conn):
 		return diagnosis{cause: CauseNetwork, hint: "the connection was closed; it is made again by itself"}
+	case errors.Is(err, errUnended):
+		return diagnosis{cause: CauseHub, hint: hintUnended}
 	case errors.As(err, &netError), errors.Is(err, context.DeadlineExceeded):
 		return diagnosis{cause: CauseNetwork, hint: networkHint(err)}
 	default:
@@ -92,7 +109,7 @@ func diagnose(err error, now clock.Stamp) diagnosis {
 func diagnoseRemote(e *amqp.Error, now clock.Stamp) diagnosis {
 	switch e.Condition {
 	case amqp.ErrCondUnauthorizedAccess:
-		return diagnosis{cause: CauseIdentity, refused: true, hint: keyHint(now)}
+		return diagnosis{cause: CauseIdentity, refused: true, token: true, hint: keyHint(now)}
 	case amqp.ErrCondNotFound, condHubNotFound:
 		return diagnosis{cause: CauseIdentity, refused: true,
 			hint: "the hub does not know this device or address: check HostName and DeviceId, and that the device is registered and enabled"}
@@ -101,16 +118,16 @@ func diagnoseRemote(e *amqp.Error, now clock.Stamp) diagnosis {
 	case condHubSuspended:
 		return diagnosis{cause: CauseHub, slow: true, hint: "the hub is suspended: check the subscription"}
 	case amqp.ErrCondStolen, condLinkConflict:
-		return diagnosis{cause: CauseHub, slow: true, hint: hintTwice}
+		return diagnosis{cause: CauseIdentity, twice: true, hint: hintTwice}
 	}
 	if strings.Contains(e.Description, otherClient) {
-		return diagnosis{cause: CauseHub, slow: true, hint: hintTwice}
+		return diagnosis{cause: CauseIdentity, twice: true, hint: hintTwice}
 	}
 	switch code := hubErrorCode(e.Description); {
 	case code/1000 == 429:
 		return diagnosis{cause: CauseHub, slow: true, hint: hintSlower}
 	case code/1000 == 401:
-		return diagnosis{cause: CauseIdentity, refused: true, hint: keyHint(now)}
+		return diagnosis{cause: CauseIdentity, refused: true, token: true, hint: keyHint(now)}
 	}
 	return diagnosis{cause: CauseHub}
 }

@@ -52,8 +52,8 @@ func TestDiagnose(t *testing.T) {
 		{"unknown device", remote(amqp.ErrCondNotFound, ""), synced, CauseIdentity, "registered", false, true},
 		{"throttled", remote(condThrottled, ""), synced, CauseHub, "quota", true, false},
 		{"throttled by code", remote(amqp.ErrCondInternalError, `{"errorCode":429001,"message":"slow down"}`), synced, CauseHub, "quota", true, false},
-		{"stolen", remote(amqp.ErrCondStolen, ""), synced, CauseHub, "another client", true, false},
-		{"stolen in words", remote(amqp.ErrCondInternalError, "Another AMQP Client has opened a Receive Link"), synced, CauseHub, "another client", true, false},
+		{"stolen", remote(amqp.ErrCondStolen, ""), synced, CauseIdentity, "another client", false, false},
+		{"stolen in words", remote(amqp.ErrCondInternalError, "Another AMQP Client has opened a Receive Link"), synced, CauseIdentity, "another client", false, false},
 		{"forced", &amqp.ConnError{RemoteErr: &amqp.Error{Condition: amqp.ErrCondConnectionForced}}, synced, CauseHub, "", false, false},
 		{"connection lost", &amqp.ConnError{}, synced, CauseNetwork, "", false, false},
 		{"name", &net.DNSError{Err: "no such host", Name: "h"}, synced, CauseNetwork, "DNS", false, false},
@@ -63,7 +63,8 @@ func TestDiagnose(t *testing.T) {
 		{"something else", errors.New("odd"), synced, CauseHub, "", false, false},
 	} {
 		d := diagnose(v.err, v.at)
-		if d.cause != v.cause || d.slow != v.slow || d.refused != v.ref || !strings.Contains(d.hint, v.hint) {
+		if d.cause != v.cause || d.slow != v.slow || d.refused != v.ref || !strings.Contains(d.hint, v.hint) ||
+			d.twice != (v.hint == "another client") {
 			t.Errorf("%s: %+v", v.name, d)
 		}
 	}

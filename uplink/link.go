@@ -3,6 +3,7 @@ package uplink
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -22,12 +23,22 @@ type LinkOptions struct {
 	// Clock dates tokens and checks certificates. No default.
 	Clock clock.Clock
 
+	// Earliest is how early the present can be, for certificates and tokens while
+	// nothing vouches for Clock; the link raises it by what certificates say. The
+	// default knows nothing.
+	Earliest *clock.Earliest
+	// Urgent tells of a record that should not wait: it ends a wait for the network,
+	// at most once in 60 BackoffMin. Give it room for one. The default is never.
+	Urgent <-chan struct{}
+
+	ClockWait   time.Duration // since boot, how long the first attempt waits for a clock that is vouched for; default 0, not at all
 	BackoffMin  time.Duration // shortest wait before another attempt; default 1s
 	BackoffMax  time.Duration // longest wait before another attempt; default 5m
 	StableAfter time.Duration // a connection this old was good: the next attempt is immediate; default 1m
 	TokenLife   time.Duration // life of a token, renewed at 80 % of it; default 1h
 	OpTimeout   time.Duration // deadline of one operation of the link, a breach drops the connection; default 30s
 	IdleTimeout time.Duration // silence after which a connection is dead; half of it is asked of the hub; default 1m
+	StallAfter  time.Duration // without progress, though there is work, before all is made anew; default 5m
 
 	OnState func(LinkState) // told every change, in order; must not block; default nobody
 	Log     *slog.Logger    // default discards
@@ -37,13 +48,14 @@ func (o *LinkOptions) setDefaults() {
 	for d, v := range map[*time.Duration]time.Duration{
 		&o.BackoffMin: time.Second, &o.BackoffMax: 5 * time.Minute, &o.StableAfter: time.Minute,
 		&o.TokenLife: time.Hour, &o.OpTimeout: 30 * time.Second, &o.IdleTimeout: time.Minute,
+		&o.StallAfter: 5 * time.Minute,
 	} {
 		if *d <= 0 {
 			*d = v
 		}
 	}
-	if o.Dial == nil {
-		o.Dial = dialTLS(o.Clock)
+	if o.Earliest == nil {
+		o.Earliest = clock.NewEarliest(time.Time{})
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -55,13 +67,20 @@ func (o *LinkOptions) setDefaults() {
 type Link struct {
 	opts    LinkOptions
 	tenants []Tenant
+	trust   *trust
+	twice   *twice
+	yard    yard
 	retry   backoff
-	refused int // attempts in a row that ended with a refused identity
+	refused int       // attempts in a row that ended with a refused identity
+	lost    time.Time // when the last good connection ended; zero once the hub has been reached since
+	hurried time.Time // when a wait was last cut short for Urgent
+	hurry   bool      // Urgent has spoken and no attempt was made since
 	told    string
 
 	telling sync.Mutex // held while OnState runs, so that changes are told in order
 	mu      sync.Mutex
 	state   LinkState
+	left    []<-chan error // of a Serve that goes on without a connection; nil when there is none
 }
 
 // NewLink returns a Link that serves tenants once Run is called.
@@ -70,8 +89,14 @@ func NewLink(opts LinkOptions, tenants ...Tenant) *Link {
 	l := &Link{
 		opts:    opts,
 		tenants: tenants,
+		trust:   &trust{clock: opts.Clock, earliest: opts.Earliest},
+		twice:   &twice{curve: backoff{min: opts.BackoffMin, max: opts.BackoffMax}},
 		retry:   backoff{min: opts.BackoffMin, max: opts.BackoffMax},
 		state:   LinkState{Phase: PhaseWaiting, Since: time.Now()},
+		left:    make([]<-chan error, len(tenants)),
+	}
+	if l.opts.Dial == nil {
+		l.opts.Dial = dialTLS(l.trust)
 	}
 	for _, t := range tenants {
 		l.state.Tenants = append(l.state.Tenants, TenantState{Name: t.Name()})
@@ -83,12 +108,14 @@ func NewLink(opts LinkOptions, tenants ...Tenant) *Link {
 // tenants are asked to stop, the connection is closed in order or, after two
 // seconds, cut, and Run returns nil. It may be called once.
 func (l *Link) Run(ctx context.Context) error {
+	l.awaitClock(ctx)
 	for ctx.Err() == nil {
 		asked, online, err := l.attempt(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		l.wait(ctx, asked, l.judge(asked, online, err))
+		wait, patient := l.judge(asked, online, err)
+		l.wait(ctx, asked, wait, patient)
 	}
 	l.enter(PhaseWaiting)
 	return nil
@@ -101,9 +128,9 @@ type asked struct {
 	stamp clock.Stamp
 }
 
-func (l *Link) ask() asked {
+func (l *Link) ask(ctx context.Context) asked {
 	a := asked{stamp: l.opts.Clock.Now()}
-	a.id, a.err = l.opts.Identity()
+	a.id, a.err = await(ctx, &l.yard, l.opts.OpTimeout, l.opts.Identity, nil)
 	if a.err == nil {
 		a.err = a.id.check()
 	}
@@ -113,16 +140,16 @@ func (l *Link) ask() asked {
 // attempt is one round: ask, dial, authorize, serve until it ends. It returns
 // how long the link was online and why it is not any more.
 func (l *Link) attempt(ctx context.Context) (asked, time.Duration, error) {
-	a := l.ask()
+	a := l.ask(ctx)
 	if a.err != nil {
 		return a, 0, &noIdentityError{a.err}
 	}
 	l.enter(PhaseDialing)
-	c, err := l.connect(ctx, a.id)
+	c, err := l.reach(ctx, a.id)
 	if err != nil {
 		return a, 0, err
 	}
-	defer c.close()
+	defer l.closing(c)
 	l.enter(PhaseAuthorizing)
 	if err := c.authorize(ctx); err != nil {
 		return a, 0, err
@@ -130,95 +157,21 @@ func (l *Link) attempt(ctx context.Context) (asked, time.Duration, error) {
 	began := time.Now()
 	l.enter(PhaseOnline)
 	l.opts.Log.Info("link is online", "host", a.id.Host, "device", a.id.DeviceID)
-	l.told = ""
+	l.told, l.hurry = "", false
 	err = c.serve(ctx)
 	return a, time.Since(began), err
 }
 
-// judge books the end of an attempt and decides how long to wait.
-func (l *Link) judge(a asked, online time.Duration, err error) time.Duration {
-	d := diagnose(err, l.opts.Clock.Now())
-	stable := online >= l.opts.StableAfter
-	if stable {
-		l.retry.reset()
-		l.refused = 0
+// reach connects, and gives up a dial that does not heed its context.
+func (l *Link) reach(ctx context.Context, id Identity) (*connection, error) {
+	c, err := await(ctx, &l.yard, l.opts.OpTimeout, func() (*connection, error) { return l.connect(ctx, id) }, (*connection).close)
+	if errors.Is(err, errAbandoned) {
+		err = fmt.Errorf("dial %s: %w", id.addr(), err)
 	}
-	if d.refused {
-		l.refused++
-	} else {
-		l.refused = 0
-	}
-	var wait time.Duration
-	switch {
-	case errors.Is(err, errMoved):
-	case a.err != nil:
-		wait = l.pollEvery()
-	case stable && !d.refused && !d.slow:
-	case d.refused && l.refused > 1:
-		wait = l.retry.slow(refusedFactor)
-	case d.slow:
-		wait = l.retry.slow(throttledFactor)
-	default:
-		wait = l.retry.next()
-	}
-	l.tell(err, d, wait)
-	now := time.Now()
-	l.change(func(s *LinkState) {
-		s.Phase, s.Since, s.NextAttempt = PhaseWaiting, now, now.Add(wait)
-		if a.err != nil {
-			s.Phase = PhaseNoIdentity
-		}
-		s.Failures++
-		s.LastError, s.Cause, s.Hint = words(err), d.cause, d.hint
-		for i := range s.Tenants {
-			s.Tenants[i].Serving = false
-		}
-	})
-	return wait
+	return c, err
 }
 
-// tell logs a failure when it is not the one that was told before.
-func (l *Link) tell(err error, d diagnosis, wait time.Duration) {
-	level := slog.LevelWarn
-	if d.refused {
-		level = slog.LevelError
-	}
-	if key := d.cause + ": " + words(err); key != l.told {
-		l.told = key
-	} else {
-		level = slog.LevelDebug
-	}
-	l.opts.Log.Log(context.Background(), level, "link is down", "cause", d.cause, "err", words(err), "hint", d.hint, "wait", wait)
-}
-
-// pollEvery is how often a waiting link looks whether what it lacks has come.
-func (l *Link) pollEvery() time.Duration { return 5 * l.opts.BackoffMin }
-
-// wait returns after d, or earlier when the identity has changed or the clock was
-// set: then the reason for the last failure may be gone.
-func (l *Link) wait(ctx context.Context, last asked, d time.Duration) {
-	end := time.NewTimer(d)
-	defer end.Stop()
-	poll := time.NewTicker(l.pollEvery())
-	defer poll.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-end.C:
-			return
-		case <-poll.C:
-			if now := l.ask(); l.changed(last, now) {
-				l.refused = 0
-				return
-			}
-		}
-	}
-}
-
-func (l *Link) changed(last, now asked) bool {
-	if clockStepped(last.stamp, now.stamp) {
-		return true
-	}
-	return now.err == nil && (last.err != nil || !last.id.equal(now.id))
+// closing closes a connection, and gives up a close that does not return.
+func (l *Link) closing(c *connection) {
+	_, _ = await(context.Background(), &l.yard, stopWithin, func() (struct{}, error) { c.close(); return struct{}{}, nil }, nil)
 }

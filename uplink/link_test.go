@@ -122,20 +122,6 @@ func TestWrongCAIsNamed(t *testing.T) {
 	must(t, strings.Contains(s.LastError, "unknown authority"), "error %q", s.LastError)
 }
 
-func TestClockOf1970IsNamed(t *testing.T) {
-	r := newRig(t, hub.Options{})
-	r.clock.SetWall(time.Unix(1000, 0))
-	r.clock.SetTrust(clock.TrustNone)
-	r.opts.BackoffMax = time.Hour
-	r.start()
-	s := r.until("a failure", func(s uplink.LinkState) bool { return s.Failures >= 2 && s.Phase == uplink.PhaseWaiting })
-	must(t, s.Cause == uplink.CauseIdentity && strings.Contains(s.Hint, "clock"), "state %+v", s)
-	must(t, strings.Contains(s.LastError, "certificate"), "the certificate was checked with another clock: %s", s.LastError)
-	r.clock.SetWall(time.Now())
-	r.clock.SetTrust(clock.TrustSynced)
-	r.until("online once the clock is set", online)
-}
-
 func TestMissingIdentityIsShownAndRecoveredFrom(t *testing.T) {
 	r := newRig(t, hub.Options{})
 	id := r.identity()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/Azure/go-amqp"
@@ -14,6 +15,15 @@ import (
 // connectionKey is the context key under which a tenant of this package finds
 // the connection it lives on.
 type connectionKey struct{}
+
+// maxUnended bounds the sessions of one connection whose end the hub has never
+// answered, in sessions.
+const maxUnended = 8
+
+var (
+	errUnended = errors.New("the hub does not answer the end of the session")
+	errDeaf    = errors.New("has not ended since it was asked to; it is served again when it has")
+)
 
 // tenant gives t one session after the other until ctx ends.
 func (c *connection) tenant(ctx context.Context, i int, t Tenant) {
@@ -26,7 +36,7 @@ func (c *connection) tenant(ctx context.Context, i int, t Tenant) {
 		if ctx.Err() != nil {
 			return
 		}
-		if fatal(err) {
+		if c.fatal(t, err) {
 			c.fail(fmt.Errorf("%s: %w", t.Name(), err))
 			return
 		}
@@ -37,11 +47,17 @@ func (c *connection) tenant(ctx context.Context, i int, t Tenant) {
 		}
 		d := diagnose(err, opts.Clock.Now())
 		var wait time.Duration
+		loud := false
 		switch {
+		case d.twice:
+			wait, loud = c.link.twice.robbed()
 		case d.refused:
 			wait = retry.slow(refusedFactor)
 			if refused++; refused == 1 {
 				// The token may have run out, or been dated by a wrong clock.
+				if d.token {
+					c.link.trust.doubt(true)
+				}
 				if fail := c.reauthorize(ctx); identityRefused(fail) {
 					c.fail(fail)
 					return
@@ -53,7 +69,7 @@ func (c *connection) tenant(ctx context.Context, i int, t Tenant) {
 		case !stable:
 			wait = retry.next()
 		}
-		c.link.tenantDown(i, err, d, wait)
+		c.link.tenantDown(i, err, d, wait, loud)
 		select {
 		case <-ctx.Done():
 			return
@@ -62,9 +78,11 @@ func (c *connection) tenant(ctx context.Context, i int, t Tenant) {
 	}
 }
 
-// session is one round of a tenant. A session that the hub does not end when it
-// is asked to is a connection that is dead.
+// session is one round of a tenant, from begin to end.
 func (c *connection) session(ctx context.Context, i int, t Tenant) error {
+	if !c.link.back(i) {
+		return errDeaf
+	}
 	limit, cancel := context.WithTimeout(ctx, c.link.opts.OpTimeout)
 	session, err := c.amqp.NewSession(limit, nil)
 	cancel()
@@ -73,7 +91,7 @@ func (c *connection) session(ctx context.Context, i int, t Tenant) error {
 	}
 	c.link.tenantUp(i)
 	good := time.AfterFunc(c.link.opts.StableAfter, func() { c.link.tenantGood(i) })
-	err = t.Serve(context.WithValue(ctx, connectionKey{}, c), session)
+	err = c.round(ctx, i, t, session)
 	good.Stop()
 	if err == nil {
 		err = errors.New("ended without an error")
@@ -81,15 +99,67 @@ func (c *connection) session(ctx context.Context, i int, t Tenant) error {
 	limit, cancel = context.WithTimeout(context.WithoutCancel(ctx), c.link.opts.OpTimeout)
 	defer cancel()
 	if fail := session.Close(limit); errors.Is(fail, context.DeadlineExceeded) {
-		return fmt.Errorf("end session: %w (after: %w)", fail, err)
+		c.ended.Add(1)
+		return fmt.Errorf("%w (after: %w)", errUnended, err)
 	}
 	return err
 }
 
-// fatal reports whether err means that the connection is of no more use.
-func fatal(err error) bool {
+// round runs Serve. When ctx has ended and Serve does not return although its
+// connection was cut, it is left behind: the others must not wait for it. It is
+// not called again before it has returned.
+func (c *connection) round(ctx context.Context, i int, t Tenant, session *amqp.Session) error {
+	done := make(chan error, 1)
+	go func() { done <- t.Serve(context.WithValue(ctx, connectionKey{}, c), session) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	end := time.NewTimer(stopWithin + lateFor)
+	defer end.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-end.C:
+		c.link.leave(i, done)
+		c.link.opts.Log.Error("tenant does not end", "tenant", t.Name(), "asked", stopWithin+lateFor)
+		return errDeaf
+	}
+}
+
+// leave notes that the last Serve of tenant i goes on without a connection.
+func (l *Link) leave(i int, done <-chan error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.left[i] = done
+}
+
+// back reports whether no Serve of tenant i goes on.
+func (l *Link) back(i int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.left[i]:
+		l.left[i] = nil
+	default:
+	}
+	return l.left[i] == nil
+}
+
+// fatal reports whether err, of tenant t, means that the connection is of no more
+// use. An operation without an answer does, because go-amqp objects cannot be
+// trusted after it, unless the peer is heard and another tenant gets on: that one
+// is not disturbed for the sake of t.
+func (c *connection) fatal(t Tenant, err error) bool {
 	var conn *amqp.ConnError
-	return errors.As(err, &conn) || errors.Is(err, context.DeadlineExceeded)
+	switch {
+	case errors.As(err, &conn):
+		return true
+	case errors.Is(err, errUnended), errors.Is(err, context.DeadlineExceeded):
+		return c.ended.Load() >= maxUnended || c.meter.silence() >= c.link.opts.OpTimeout || !c.needed(t)
+	}
+	return false
 }
 
 func identityRefused(err error) bool {
@@ -108,7 +178,7 @@ func (l *Link) tenantGood(i int) {
 	})
 }
 
-func (l *Link) tenantDown(i int, err error, d diagnosis, wait time.Duration) {
+func (l *Link) tenantDown(i int, err error, d diagnosis, wait time.Duration, loud bool) {
 	known := false
 	l.change(func(s *LinkState) {
 		t := &s.Tenants[i]
@@ -116,10 +186,14 @@ func (l *Link) tenantDown(i int, err error, d diagnosis, wait time.Duration) {
 		t.Serving = false
 		t.Restarts++
 		t.LastError, t.Cause, t.Hint = words(err), d.cause, d.hint
+		s.Twice, s.TwiceAt = l.twice.count()
 	})
-	log := l.opts.Log.Warn
-	if known {
-		log = l.opts.Log.Debug
+	level := slog.LevelWarn
+	switch {
+	case loud:
+		level = slog.LevelError
+	case known:
+		level = slog.LevelDebug
 	}
-	log("session ended", "tenant", l.tenants[i].Name(), "err", words(err), "hint", d.hint, "wait", wait)
+	l.opts.Log.Log(context.Background(), level, "session ended", "tenant", l.tenants[i].Name(), "err", words(err), "hint", d.hint, "wait", wait)
 }

@@ -7,6 +7,7 @@ import (
 
 // Phases of a Link.
 const (
+	PhaseClock       = "clock"       // the first attempt waits for a clock that is vouched for
 	PhaseNoIdentity  = "no-identity" // LinkOptions.Identity has nothing usable to say
 	PhaseDialing     = "dialing"     // DNS, TCP, TLS, AMQP open
 	PhaseAuthorizing = "authorizing" // token at $cbs
@@ -29,6 +30,10 @@ type LinkState struct {
 	Connects    uint64        // times the link came online
 	Failures    uint64        // attempts that failed and connections that broke
 	Renewals    uint64        // tokens put after the first of a connection
+	Rebuilds    uint64        // connections given up because nothing moved on them
+	Abandoned   int           // calls that have not returned long after their deadline
+	Twice       uint64        // times another client with this identity was noticed
+	TwiceAt     time.Time     // when that was last; zero when it never was
 	LastError   string        // why the last attempt failed or the last connection broke; empty while all is well
 	Cause       string        // one of the Cause constants, of LastError
 	Hint        string        // the next move for a person, of LastError; may be empty

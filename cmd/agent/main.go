@@ -18,6 +18,10 @@ import (
 // version is stamped by scripts/cross-build.sh.
 var version = "dev"
 
+// built is the date of the commit in RFC 3339, stamped likewise: the present is
+// not before it.
+var built string
+
 // Exit codes of every command.
 const (
 	exitOK      = 0

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"fieldpost/internal/agent"
 	"fieldpost/internal/clock"
@@ -28,7 +29,7 @@ func runAgent(ctx context.Context, e env, args []string) int {
 	out := startLog(e.err)
 	defer out.Close()
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: cfg.Agent.LogLevel}))
-	err := agent.New(cfg, agent.Parts{Log: log, Version: version, Watch: e.watch}).Run(ctx)
+	err := agent.New(cfg, agent.Parts{Log: log, Version: version, Built: buildDate(), Watch: e.watch}).Run(ctx)
 	var used *diag.InUseError
 	switch {
 	case err == nil:
@@ -40,6 +41,12 @@ func runAgent(ctx context.Context, e env, args []string) int {
 	default:
 		return fail(e, exitFailure, err, diag.Hint(err))
 	}
+}
+
+// buildDate is the zero time for a build that nobody dated.
+func buildDate() time.Time {
+	at, _ := time.Parse(time.RFC3339, built)
+	return at
 }
 
 func runCheck(_ context.Context, e env, args []string) int {

@@ -42,6 +42,8 @@ type Agent struct {
 	drain    *uplink.Drain
 	commands *c2d.Loop
 	link     *uplink.Link
+	floor    *clock.FloorFile
+	urgent   chan struct{} // an alarm was appended; the link may be waiting
 
 	readings atomic.Pointer[stage]
 
@@ -53,10 +55,14 @@ type Agent struct {
 // starts nothing.
 func New(cfg *config.Config, parts Parts) *Agent {
 	parts = parts.withDefaults()
+	floor := newFloor(parts.Built, parts.Clock, cfg.Agent.StateDir, parts.Log.With("part", "clock"))
+	parts.Clock = floor.Earliest.Judge(parts.Clock)
 	a := &Agent{
 		cfg:      cfg,
 		parts:    parts,
 		started:  parts.Clock.Now(),
+		floor:    floor,
+		urgent:   make(chan struct{}, 1),
 		identity: &identity{hub: cfg.Hub},
 		outputs:  newOutputs(parts.Lines, cfg.Outputs, parts.Log),
 	}
@@ -84,6 +90,9 @@ func New(cfg *config.Config, parts Parts) *Agent {
 		Identity:   a.identity.read,
 		Dial:       parts.Dial,
 		Clock:      parts.Clock,
+		Earliest:   floor.Earliest,
+		ClockWait:  cfg.Hub.ClockWait,
+		Urgent:     a.urgent,
 		BackoffMax: parts.BackoffMax,
 		OnState:    parts.Watch.Link,
 		Log:        parts.Log.With("part", "link"),
@@ -108,6 +117,10 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	// The store makes its folder too; a sensor may look at its disk before that.
 	_ = os.MkdirAll(a.cfg.Agent.StateDir, 0o700)
+	if err := a.floor.Load(); err != nil {
+		log.Warn("newest known time not read", "err", err, "hint", "the file is written anew; until the clock is set, time goes by the date of the build")
+	}
+	floor := start(ctx, a.floor.Run)
 	queue := start(ctx, a.store.Run)
 	answers := start(ctx, func(ctx context.Context) error { return a.serve(ctx, socket) })
 	a.outputs.start()
@@ -126,7 +139,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.lastDrain()
 	errs = append(errs, uplinks.stop())
 	a.endCommands()
-	errs = append(errs, a.outputs.stop(), answers.stop(), queue.stop())
+	errs = append(errs, a.outputs.stop(), answers.stop(), queue.stop(), floor.stop())
 	return errors.Join(errs...)
 }
 
@@ -157,6 +170,12 @@ func (a *Agent) append(ctx context.Context, r sensors.Reading) {
 	if err != nil {
 		a.parts.Log.Debug("reading not queued", "sensor", r.Sensor, "err", err)
 		return
+	}
+	if record.ID.Class == store.Alarm {
+		select {
+		case a.urgent <- struct{}{}:
+		default:
+		}
 	}
 	if a.parts.Watch.Reading != nil {
 		a.parts.Watch.Reading(r, ticket)

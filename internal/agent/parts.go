@@ -25,6 +25,7 @@ type Parts struct {
 	Watch   Watch                                                    // default: nobody watches
 	Log     *slog.Logger                                             // default: discard
 	Version string                                                   // shown by status; default "unknown"
+	Built   time.Time                                                // date of the build, which has passed; default 2025-01-01 with the default Clock, else none
 	Seed    uint64                                                   // of simulated sources; default 0
 	Root    string                                                   // where /proc and /sys are looked for; default "/"
 
@@ -47,6 +48,9 @@ func (p Parts) withDefaults() Parts {
 	}
 	if p.Clock == nil {
 		p.Clock = clock.System()
+		if p.Built.Before(clock.Floor) {
+			p.Built = clock.Floor
+		}
 	}
 	if p.Version == "" {
 		p.Version = "unknown"

@@ -31,10 +31,10 @@ func (a *Agent) Status() diag.Status {
 			Store:    hex.EncodeToString(stats.Store[:]),
 			Epoch:    stats.Epoch,
 			UptimeS:  (now.BootTime - a.started.BootTime).Seconds(),
-			Clock:    now.Trust.String(),
 			LogLevel: a.cfg.Agent.LogLevel.String(),
 		},
 	}
+	clockOf(&s.Agent, now, a.floor.Earliest.At())
 	s.Judge(append([]diag.Part{a.boardPart(), a.busesPart(), a.sensorsPart(), storePart(stats)}, linkParts(link, a.drain.Stats())...))
 	return s
 }
@@ -155,6 +155,11 @@ func linkParts(link uplink.LinkState, drain uplink.DrainStats) []diag.Part {
 	at := func(cause string) int {
 		return slices.IndexFunc(parts, func(p diag.Part) bool { return p.Part == cause })
 	}
+	if link.Phase == uplink.PhaseClock {
+		parts[0] = diag.Part{Part: uplink.CauseNetwork, State: diag.Waiting, Reason: "the first attempt waits a moment for the clock to be set"}
+		parts[1].State, parts[2].State = diag.Waiting, diag.Waiting
+		return parts
+	}
 	if link.Phase != uplink.PhaseOnline {
 		first := max(0, at(link.Cause))
 		for i := first; i < len(parts); i++ {
@@ -177,12 +182,29 @@ func linkParts(link uplink.LinkState, drain uplink.DrainStats) []diag.Part {
 			parts[i].State, parts[i].Reason, parts[i].Hint = diag.Broken, t.Name+": "+t.LastError, t.Hint
 		}
 	}
+	if id := &parts[at(uplink.CauseIdentity)]; id.State == diag.OK && !link.TwiceAt.IsZero() && time.Since(link.TwiceAt) < twiceShown {
+		id.State = diag.Broken
+		id.Reason = fmt.Sprintf("another client is connected with this device id: noticed %s, last %s ago",
+			times(link.Twice), time.Since(link.TwiceAt).Round(time.Second))
+		id.Hint = "one identity belongs to one device: find the other, or give each a device of its own"
+	}
 	if hub := &parts[at(uplink.CauseHub)]; hub.State == diag.OK && !drain.PausedUntil.IsZero() {
 		hub.State = diag.Broken
 		hub.Reason = fmt.Sprintf("hands messages back: %s; sends again in %s", drain.LastOutcome, max(0, time.Until(drain.PausedUntil)).Round(time.Second))
 		hub.Hint = "its quota or rate is used up, or it cannot store now: the readings wait, and it recovers by itself"
 	}
 	return parts
+}
+
+// twiceShown is how long after it was noticed last another client with our
+// identity is shown, although the link is up: the two take it from each other.
+const twiceShown = time.Hour
+
+func times(n uint64) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 func linkOf(l uplink.LinkState) diag.Link {
@@ -192,6 +214,9 @@ func linkOf(l uplink.LinkState) diag.Link {
 		Connects:  l.Connects,
 		Failures:  l.Failures,
 		LastError: l.LastError,
+		Rebuilds:  l.Rebuilds,
+		Abandoned: l.Abandoned,
+		Twice:     l.Twice,
 	}
 	if !l.NextAttempt.IsZero() {
 		w.NextAttemptInS = max(0, time.Until(l.NextAttempt).Seconds())

@@ -30,9 +30,10 @@ type Agent struct {
 
 // Hub is the [hub] table.
 type Hub struct {
-	ConnectionStringFile string // file with the device's connection string; empty = no hub: sampling and queueing only
-	CAFile               string // PEM file of the authorities to trust instead of the system's; empty = the system's
-	Address              string // host:port to dial instead of the connection string's host and 5671; empty = that
+	ConnectionStringFile string        // file with the device's connection string; empty = no hub: sampling and queueing only
+	CAFile               string        // PEM file of the authorities to trust instead of the system's; empty = the system's
+	Address              string        // host:port to dial instead of the connection string's host and 5671; empty = that
+	ClockWait            time.Duration // since boot, how long the first attempt waits for a clock that is set; default 30 s
 }
 
 // Store is the [store] table. What is zero is left to the store, which knows the

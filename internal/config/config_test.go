@@ -32,6 +32,7 @@ func bare(c *Config) Config {
 var defaults = Config{
 	Agent:    Agent{StateDir: "/var/lib/fieldpost", Socket: "/run/fieldpost/agent.sock", LogLevel: slog.LevelInfo},
 	Store:    store(nil),
+	Hub:      Hub{ClockWait: 30 * time.Second},
 	Commands: Commands{Hold: 45 * time.Second, Allow: []string{"ping", "sensor.read", "queue.flush"}},
 	Sensors:  []Sensor{{Name: "host", Source: "host", Every: time.Minute}},
 }
@@ -67,6 +68,7 @@ log_level = "debug"
 connection_string_file = "../secret/device"
 ca_file = "/ca.pem"
 address = "[2001:db8::1]:5671"
+clock_wait = "0s"
 [store]
 preset = "ssd"
 max_bytes = "10 MB"

@@ -73,6 +73,9 @@ func sections() []section {
 				{name: "address", example: `"192.0.2.10:5671"`, valid: hostPort,
 					help:  "Dial here instead of the host in the connection string.",
 					field: func(t *target) any { return &t.Hub.Address }},
+				{name: "clock_wait", value: `"30s"`, min: 0, max: int64(10 * time.Minute),
+					help:  "How long after boot the first attempt waits for NTP to set the clock; sampling goes on. Later it goes by the best it knows.",
+					field: func(t *target) any { return &t.Hub.ClockWait }},
 			},
 		},
 		{

@@ -34,7 +34,7 @@ func TestProblems(t *testing.T) {
 		{"unknown key, near", "version = 1\n[hub]\nconection_string_file = \"x\"\n", []string{
 			"3: hub.conection_string_file: unknown key (nearest: connection_string_file)"}},
 		{"unknown key, beginning", "version = 1\n[hub]\nca = \"x\"\nconnection = \"x\"\n", []string{
-			"3: hub.ca: unknown key | known here: connection_string_file, ca_file, address",
+			"3: hub.ca: unknown key | known here: connection_string_file, ca_file, address, clock_wait",
 			"4: hub.connection: unknown key (nearest: connection_string_file)"}},
 		{"unknown key, of another table", "version = 1\nsocket = \"x\"\n[agent]\npreset = \"sd\"\n", []string{
 			"2: socket: unknown key (it belongs in [agent])",

@@ -69,11 +69,18 @@ func WriteStatus(w io.Writer, s Status) error {
 		link += ", next attempt in " + span(l.NextAttemptInS)
 	}
 	p.line("link: %s; %d connects, %d failures", link, l.Connects, l.Failures)
+	if l.Twice > 0 || l.Rebuilds > 0 || l.Abandoned > 0 {
+		p.line("link trouble: another client with this device id noticed %d times, %d times made anew for want of progress, %d calls hang", l.Twice, l.Rebuilds, l.Abandoned)
+	}
 	if l.LastError != "" {
 		p.line("last link error: %s", clean(l.LastError))
 	}
 	a := s.Agent
 	p.line("agent: %s, pid %d, up %s, clock %s", clean(cmp.Or(a.Version, "unknown")), a.PID, span(a.UptimeS), clean(cmp.Or(a.Clock, "unknown")))
+	if a.ClockMeans != "" {
+		p.line("clock: %s", clean(a.ClockMeans))
+		p.hint("", a.ClockHint)
+	}
 	p.line("device: %s on %s", clean(cmp.Or(a.DeviceID, "unnamed")), clean(cmp.Or(a.Board, "an unknown board")))
 	if a.Store != "" {
 		p.line("store: %s, epoch %d", clean(a.Store), a.Epoch)

@@ -42,12 +42,15 @@ type Status struct {
 
 // Link is the connection to the hub.
 type Link struct {
-	Phase          string  `json:"phase"`                       // no-identity, dialing, authorizing, online, waiting
+	Phase          string  `json:"phase"`                       // clock, no-identity, dialing, authorizing, online, waiting
 	SinceS         float64 `json:"since_s"`                     // in this phase, in seconds
 	NextAttemptInS float64 `json:"next_attempt_in_s,omitempty"` // while waiting, in seconds
 	Connects       uint64  `json:"connects"`
 	Failures       uint64  `json:"failures"`
 	LastError      string  `json:"last_error,omitempty"`
+	Rebuilds       uint64  `json:"rebuilds,omitempty"`  // connections given up because nothing moved on them
+	Abandoned      int     `json:"abandoned,omitempty"` // calls that have not returned long after their deadline
+	Twice          uint64  `json:"twice,omitempty"`     // times another client with this device id was noticed
 }
 
 // Agent says which agent answers.
@@ -60,7 +63,10 @@ type Agent struct {
 	Epoch    uint32  `json:"epoch,omitempty"`     // of this start
 	UptimeS  float64 `json:"uptime_s"`
 	Clock    string  `json:"clock,omitempty"` // trust in the wall clock: none, plausible, synced
-	LogLevel string  `json:"log_level,omitempty"`
+	// What follows while nothing vouches for the clock, and what to do; empty when synced.
+	ClockMeans string `json:"clock_means,omitempty"`
+	ClockHint  string `json:"clock_hint,omitempty"`
+	LogLevel   string `json:"log_level,omitempty"`
 }
 
 // Sensors is the answer of GET /v1/sensors.
