@@ -18,7 +18,7 @@ type connectionKey struct{}
 
 // maxUnended bounds the sessions of one connection whose end the hub has never
 // answered, in sessions.
-const maxUnended = 8
+const maxUnended = 64
 
 var (
 	errUnended = errors.New("the hub does not answer the end of the session")
