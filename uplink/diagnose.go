@@ -54,6 +54,11 @@ const (
 	hintStalled    = "everything is made anew; should it come again, the hub or something on the way to it is stuck"
 	hintUnended    = "the hub answers some requests and not others: it is tried again by itself"
 	hintAbandoned  = "a call into the system does not return: check DNS and disk; should it stay, restart the agent"
+	hintUnknown    = "the hub does not know this device or address: check HostName and DeviceId, and that the device is registered and enabled"
+	hintSuspended  = "the hub is suspended: check the subscription"
+	hintUnfit      = "the hub does not take what this agent asks of it: check the tier of the hub, and for a newer agent"
+	hintPasses     = "trouble inside the hub, or it moves: it is tried again by itself"
+	hintBroken     = "the hub ended it for a reason of its own; it is made again by itself"
 	hintSlower     = "the hub's quota or rate is used up: it recovers by itself, or the hub needs more units"
 )
 
@@ -87,10 +92,7 @@ func diagnose(err error, now clock.Stamp) diagnosis {
 	case errors.As(err, &verify):
 		return diagnosis{cause: CauseIdentity, refused: true, hint: certificateHint(verify, now)}
 	case errors.As(err, &refusal):
-		if !refusal.Identity() {
-			return diagnosis{cause: CauseHub, slow: true}
-		}
-		return diagnosis{cause: CauseIdentity, refused: true, token: true, hint: keyHint(now)}
+		return diagnoseRefusal(refusal, now)
 	case errors.As(err, &remote):
 		return diagnoseRemote(remote, now)
 	case errors.As(err, &record):
@@ -106,30 +108,79 @@ func diagnose(err error, now clock.Stamp) diagnosis {
 	}
 }
 
+// diagnoseRefusal reads the answer of $cbs. Asking it again soon makes nothing
+// better, whatever the reason.
+func diagnoseRefusal(e *auth.RefusedError, now clock.Stamp) diagnosis {
+	d, ok := diagnoseCode(hubErrorCode(e.Description), now)
+	switch {
+	case ok:
+		d.slow = d.slow || !d.refused && !d.twice
+		return d
+	case e.Identity():
+		return diagnosis{cause: CauseIdentity, refused: true, token: true, hint: keyHint(now)}
+	case e.Status == 429:
+		return diagnosis{cause: CauseHub, slow: true, hint: hintSlower}
+	default:
+		return diagnosis{cause: CauseHub, slow: true, hint: hintPasses}
+	}
+}
+
+// diagnoseRemote reads what the hub gave as the reason of a detach, an end or a
+// close. The code in its description says more than the condition does.
 func diagnoseRemote(e *amqp.Error, now clock.Stamp) diagnosis {
+	if strings.Contains(e.Description, otherClient) {
+		return diagnosis{cause: CauseIdentity, twice: true, hint: hintTwice}
+	}
+	if d, ok := diagnoseCode(hubErrorCode(e.Description), now); ok {
+		return d
+	}
 	switch e.Condition {
 	case amqp.ErrCondUnauthorizedAccess:
 		return diagnosis{cause: CauseIdentity, refused: true, token: true, hint: keyHint(now)}
 	case amqp.ErrCondNotFound, condHubNotFound:
-		return diagnosis{cause: CauseIdentity, refused: true,
-			hint: "the hub does not know this device or address: check HostName and DeviceId, and that the device is registered and enabled"}
+		return diagnosis{cause: CauseIdentity, refused: true, hint: hintUnknown}
 	case amqp.ErrCondResourceLimitExceeded, condQuotaExceeded, condThrottled, condServerBusy:
 		return diagnosis{cause: CauseHub, slow: true, hint: hintSlower}
 	case condHubSuspended:
-		return diagnosis{cause: CauseHub, slow: true, hint: "the hub is suspended: check the subscription"}
+		return diagnosis{cause: CauseHub, slow: true, hint: hintSuspended}
 	case amqp.ErrCondStolen, condLinkConflict:
 		return diagnosis{cause: CauseIdentity, twice: true, hint: hintTwice}
+	case amqp.ErrCondNotAllowed, amqp.ErrCondNotImplemented, amqp.ErrCondInvalidField, amqp.ErrCondDecodeError,
+		amqp.ErrCondIllegalState, amqp.ErrCondResourceDeleted, amqp.ErrCondFrameSizeTooSmall, condArgumentError, condArgumentRange:
+		return diagnosis{cause: CauseHub, slow: true, hint: hintUnfit}
+	case amqp.ErrCondConnectionForced, amqp.ErrCondDetachForced, amqp.ErrCondInternalError, condTimeout, amqp.ErrCondResourceLocked:
+		return diagnosis{cause: CauseHub, hint: hintPasses}
+	default:
+		return diagnosis{cause: CauseHub, hint: hintBroken}
 	}
-	if strings.Contains(e.Description, otherClient) {
-		return diagnosis{cause: CauseIdentity, twice: true, hint: hintTwice}
+}
+
+// diagnoseCode reads the six digit codes of IoT hubs, whose first three digits are
+// an HTTP status. Source: Azure IoT Hub error codes.
+func diagnoseCode(code int, now clock.Stamp) (diagnosis, bool) {
+	switch code {
+	case 400027, 409002: // another connection of this device came, or another link of the kind
+		return diagnosis{cause: CauseIdentity, twice: true, hint: hintTwice}, true
+	case 403001:
+		return diagnosis{cause: CauseHub, slow: true, hint: hintSuspended}, true
+	case 403002, 403004, 403005, 403007, 503005, 503008:
+		return diagnosis{cause: CauseHub, slow: true, hint: hintSlower}, true
+	case 403010:
+		return diagnosis{cause: CauseHub, slow: true, hint: hintUnfit}, true
+	case 403012, 404001, 404006:
+		return diagnosis{cause: CauseIdentity, refused: true, hint: hintUnknown}, true
+	case 400029, 400030, 404012, 404104: // the hub is upgraded or fails over
+		return diagnosis{cause: CauseHub, hint: hintPasses}, true
 	}
-	switch code := hubErrorCode(e.Description); {
-	case code/1000 == 429:
-		return diagnosis{cause: CauseHub, slow: true, hint: hintSlower}
-	case code/1000 == 401:
-		return diagnosis{cause: CauseIdentity, refused: true, token: true, hint: keyHint(now)}
+	switch code / 1000 {
+	case 401:
+		return diagnosis{cause: CauseIdentity, refused: true, token: true, hint: keyHint(now)}, true
+	case 429:
+		return diagnosis{cause: CauseHub, slow: true, hint: hintSlower}, true
+	case 500, 503, 504:
+		return diagnosis{cause: CauseHub, hint: hintPasses}, true
 	}
-	return diagnosis{cause: CauseHub}
+	return diagnosis{}, false
 }
 
 // keyHint blames the clock when it may be at fault: a token is dated with it.
@@ -152,7 +203,7 @@ func certificateHint(err *tls.CertificateVerificationError, now clock.Stamp) str
 	)
 	switch {
 	case errors.As(err.Err, &invalid) && invalid.Reason == x509.Expired:
-		if now.Trust == clock.TrustNone || (invalid.Cert != nil && now.Wall.Before(invalid.Cert.NotBefore)) {
+		if invalid.Cert == nil && now.Trust == clock.TrustNone || invalid.Cert != nil && now.Wall.Before(invalid.Cert.NotBefore) {
 			return hintClock
 		}
 		return "the certificate of the hub has expired, or the clock of this machine is ahead"
@@ -207,6 +258,10 @@ func hubMessage(description string) string {
 // condition and description, and the description's JSON its message.
 func words(err error) string {
 	s := err.Error()
+	var refusal *auth.RefusedError
+	if errors.As(err, &refusal) {
+		return strings.ReplaceAll(s, refusal.Description, hubMessage(refusal.Description))
+	}
 	var remote *amqp.Error
 	if !errors.As(err, &remote) {
 		return s

@@ -10,8 +10,7 @@ import (
 // judge books the end of an attempt and decides how long to wait, and whether
 // that is for something an urgent record cannot hurry.
 func (l *Link) judge(a asked, online time.Duration, err error) (wait time.Duration, patient bool) {
-	now := l.opts.Clock.Now()
-	d := diagnose(err, now)
+	d := diagnose(err, l.trust.Now())
 	stable := online >= l.opts.StableAfter
 	switch {
 	case stable:
@@ -75,7 +74,7 @@ func (l *Link) book(a asked, err error, d diagnosis, wait time.Duration) {
 		s.Twice, s.TwiceAt = l.twice.count()
 		s.Abandoned = int(l.yard.n.Load())
 		for i := range s.Tenants {
-			s.Tenants[i].Serving = false
+			s.Tenants[i].Serving, s.Tenants[i].NextAttempt = false, time.Time{}
 		}
 	})
 }

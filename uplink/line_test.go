@@ -48,7 +48,7 @@ func (r *rig) eventually(within time.Duration, what string, cond func(uplink.Lin
 		if !time.Now().Before(end) {
 			r.t.Fatalf("%s did not come within %s: link %+v, drain %+v", what, within, s, r.drain.Stats())
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(max(10*time.Millisecond, within/6000))
 	}
 }
 
@@ -244,7 +244,12 @@ func unanswered(silent *atomic.Bool) func([]byte) bool {
 
 func channel(frame []byte) uint16 { return binary.BigEndian.Uint16(frame[6:]) }
 
-func (f *frames) NetConn() net.Conn { return f.Conn.(*tls.Conn).NetConn() }
+func (f *frames) NetConn() net.Conn {
+	if c, ok := f.Conn.(*tls.Conn); ok {
+		return c.NetConn()
+	}
+	return f.Conn
+}
 
 func (f *frames) Read(b []byte) (int, error) {
 	for len(f.rest) == 0 {

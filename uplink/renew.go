@@ -42,7 +42,7 @@ func (c *connection) renew(ctx context.Context) {
 			c.fail(err)
 			return
 		}
-		d := diagnose(err, now)
+		d := diagnose(err, l.trust.Now())
 		wait := retry.next()
 		if d.slow || d.refused {
 			wait = retry.slow(throttledFactor)

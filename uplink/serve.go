@@ -45,7 +45,7 @@ func (c *connection) tenant(ctx context.Context, i int, t Tenant) {
 			retry.reset()
 			refused = 0
 		}
-		d := diagnose(err, opts.Clock.Now())
+		d := diagnose(err, c.link.trust.Now())
 		var wait time.Duration
 		loud := false
 		switch {
@@ -168,7 +168,7 @@ func identityRefused(err error) bool {
 }
 
 func (l *Link) tenantUp(i int) {
-	l.change(func(s *LinkState) { s.Tenants[i].Serving = true })
+	l.change(func(s *LinkState) { s.Tenants[i].Serving, s.Tenants[i].NextAttempt = true, time.Time{} })
 }
 
 func (l *Link) tenantGood(i int) {
@@ -185,6 +185,7 @@ func (l *Link) tenantDown(i int, err error, d diagnosis, wait time.Duration, lou
 		known = t.LastError == words(err)
 		t.Serving = false
 		t.Restarts++
+		t.NextAttempt = time.Now().Add(wait)
 		t.LastError, t.Cause, t.Hint = words(err), d.cause, d.hint
 		s.Twice, s.TwiceAt = l.twice.count()
 	})

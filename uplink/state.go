@@ -42,12 +42,13 @@ type LinkState struct {
 
 // TenantState is how one tenant is.
 type TenantState struct {
-	Name      string
-	Serving   bool   // has a session; false while it waits for its next one
-	Restarts  uint64 // sessions that ended before the connection did, since NewLink
-	LastError string // why the last session ended; empty once one was good for StableAfter
-	Cause     string // one of the Cause constants, of LastError
-	Hint      string // of LastError
+	Name        string
+	Serving     bool      // has a session; false while it waits for its next one
+	NextAttempt time.Time // when it gets its next session; set while it waits for that over a connection that lives
+	Restarts    uint64    // sessions that ended before the connection did, since NewLink
+	LastError   string    // why the last session ended; empty once one was good for StableAfter
+	Cause       string    // one of the Cause constants, of LastError
+	Hint        string    // of LastError
 }
 
 // State returns how the link is now.
