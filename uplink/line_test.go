@@ -58,6 +58,7 @@ type line struct {
 
 	mu     sync.Mutex
 	down   bool
+	silent bool // a dial over a line that is down gets no answer
 	dials  []time.Time
 	conns  []*strand
 	filter func(frame []byte) bool // false drops a frame of the hub
@@ -70,7 +71,7 @@ type line struct {
 func (l *line) dial(ctx context.Context, id uplink.Identity) (net.Conn, error) {
 	l.mu.Lock()
 	l.dials = append(l.dials, time.Now())
-	down, hang := l.down, l.hang > 0
+	down, silent, hang := l.down, l.silent, l.hang > 0
 	if hang {
 		l.hang--
 		if l.let == nil {
@@ -82,6 +83,10 @@ func (l *line) dial(ctx context.Context, id uplink.Identity) (net.Conn, error) {
 	if hang {
 		<-let
 		ctx = context.Background()
+	}
+	if down && silent {
+		<-ctx.Done()
+		return nil, ctx.Err()
 	}
 	if down {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ENETUNREACH)}
@@ -117,11 +122,19 @@ func (l *line) cut() {
 	l.conns = nil
 }
 
+// black takes the line down without an end to its connections, and says whether a
+// dial hears anything.
+func (l *line) black(silent bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.down, l.silent = true, silent
+}
+
 // restore ends a cut.
 func (l *line) restore() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.down = false
+	l.down, l.silent = false, false
 }
 
 // swallow makes black holes of the connections there are: what is sent on them is
