@@ -108,7 +108,7 @@ func (c *connection) serve(ctx context.Context) error {
 		}
 	})
 	wg.Go(func() { c.renew(ctx) })
-	wg.Go(func() { c.watch(ctx) })
+	wg.Go(func() { c.oversee(ctx) })
 	for i, t := range c.link.tenants {
 		wg.Go(func() { c.tenant(ctx, i, t) })
 	}

@@ -1,6 +1,7 @@
 package uplink_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -67,14 +68,14 @@ func TestDayOfAFlappingLink(t *testing.T) {
 	for seed := first; seed < first+seeds; seed++ {
 		t.Run(strconv.Itoa(seed), func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig, l *line) {
-				(&day{rig: r, line: l, seed: seed, rnd: rand.New(rand.NewPCG(uint64(seed), 24))}).live(t)
+				(&flappingDay{rig: r, line: l, seed: seed, rnd: rand.New(rand.NewPCG(uint64(seed), 24))}).live(t)
 			})
 		})
 	}
 }
 
-// day is one day of a link.
-type day struct {
+// flappingDay is one day of a link.
+type flappingDay struct {
 	*rig
 	line *line
 	seed int
@@ -97,7 +98,7 @@ var styles = []struct {
 	{"mixed", 5 * time.Minute, 2 * time.Minute},
 }
 
-func (d *day) live(t *testing.T) {
+func (d *flappingDay) live(t *testing.T) {
 	style := styles[d.seed%len(styles)]
 	began := time.Now()
 	d.answers(fickle(uint64(d.seed)))
@@ -120,7 +121,11 @@ func (d *day) live(t *testing.T) {
 	}
 	d.line.restore()
 	d.settled(time.Now(), 24*time.Hour)
-	d.drained()
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Hour)
+	defer cancel()
+	if err := d.drain.Drained(ctx); err != nil {
+		t.Fatalf("records are left: link %+v, drain %+v", d.link.State(), d.drain.Stats())
+	}
 	d.mustHave(d.ids, d.drain.Stats().Resent)
 
 	minute, hour := busiest(d.line.dialed(), time.Minute), busiest(d.line.dialed(), time.Hour)
@@ -156,10 +161,8 @@ func fickle(seed uint64) func(hub.Event) hub.Settlement {
 		mu.Lock()
 		defer mu.Unlock()
 		switch rnd.IntN(200) {
-		case 0:
+		case 0, 1:
 			return hub.NoAnswer
-		case 1:
-			return hub.DropConnection
 		case 2:
 			return hub.Release
 		}
@@ -168,12 +171,12 @@ func fickle(seed uint64) func(hub.Event) hub.Settlement {
 }
 
 // span draws a time around mean, most of them shorter, a few much longer.
-func (d *day) span(mean time.Duration) time.Duration {
+func (d *flappingDay) span(mean time.Duration) time.Duration {
 	return time.Second/10 + time.Duration(d.rnd.ExpFloat64()*float64(mean))
 }
 
 // lasts lets time pass, with a record a minute.
-func (d *day) lasts(span time.Duration) {
+func (d *flappingDay) lasts(span time.Duration) {
 	began := time.Now()
 	for end := began.Add(span); ; {
 		d.settled(began, time.Since(began))
@@ -189,7 +192,7 @@ func (d *day) lasts(span time.Duration) {
 }
 
 // settled checks that the link is back after the line has been for so long.
-func (d *day) settled(since time.Time, up time.Duration) {
+func (d *flappingDay) settled(since time.Time, up time.Duration) {
 	d.line.mu.Lock()
 	down := d.line.down
 	d.line.mu.Unlock()

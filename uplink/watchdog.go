@@ -86,10 +86,10 @@ func (w *watchdog) look(f func(*vigil, time.Time) bool) Tenant {
 	return nil
 }
 
-// watch gives the connection up when a tenant makes no progress although it
+// oversee gives the connection up when a tenant makes no progress although it
 // should: whatever the reason is, everything from the name of the hub on is done
 // anew.
-func (c *connection) watch(ctx context.Context) {
+func (c *connection) oversee(ctx context.Context) {
 	after := c.link.opts.StallAfter
 	tick := time.NewTicker(after / watchLooks)
 	defer tick.Stop()

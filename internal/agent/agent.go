@@ -166,20 +166,26 @@ func (a *Agent) append(ctx context.Context, r sensors.Reading) {
 	if !ok {
 		return // the sensor's state says so
 	}
-	ticket, err := a.store.Append(ctx, record)
+	ticket, err := a.enqueue(ctx, record)
 	if err != nil {
 		a.parts.Log.Debug("reading not queued", "sensor", r.Sensor, "err", err)
 		return
 	}
-	if record.ID.Class == store.Alarm {
+	if a.parts.Watch.Reading != nil {
+		a.parts.Watch.Reading(r, ticket)
+	}
+}
+
+// enqueue appends a record, and tells the link of one that should not wait.
+func (a *Agent) enqueue(ctx context.Context, record store.Record) (store.Ticket, error) {
+	ticket, err := a.store.Append(ctx, record)
+	if err == nil && record.ID.Class == store.Alarm {
 		select {
 		case a.urgent <- struct{}{}:
 		default:
 		}
 	}
-	if a.parts.Watch.Reading != nil {
-		a.parts.Watch.Reading(r, ticket)
-	}
+	return ticket, err
 }
 
 // announce queues the event of this start, which tells the far end that whatever
@@ -190,7 +196,7 @@ func (a *Agent) announce(ctx context.Context) {
 		"board":   a.board().Model,
 	})
 	if err == nil {
-		_, err = a.store.Append(ctx, record)
+		_, err = a.enqueue(ctx, record)
 	}
 	if err != nil && ctx.Err() == nil {
 		a.parts.Log.Warn("start not announced", "err", err)

@@ -70,7 +70,8 @@ func WriteStatus(w io.Writer, s Status) error {
 	}
 	p.line("link: %s; %d connects, %d failures", link, l.Connects, l.Failures)
 	if l.Twice > 0 || l.Rebuilds > 0 || l.Abandoned > 0 {
-		p.line("link trouble: another client with this device id noticed %d times, %d times made anew for want of progress, %d calls hang", l.Twice, l.Rebuilds, l.Abandoned)
+		p.line("link trouble: another client with this device id noticed %s; made anew for want of progress %s; %s hanging",
+			plural(l.Twice, "time"), plural(l.Rebuilds, "time"), plural(uint64(l.Abandoned), "call"))
 	}
 	if l.LastError != "" {
 		p.line("last link error: %s", clean(l.LastError))

@@ -50,8 +50,9 @@ func example() Status {
 			},
 		},
 		AtRiskS: 4.23,
-		Link:    Link{Phase: "waiting", SinceS: 11000, NextAttemptInS: 42.4, Connects: 3, Failures: 17, LastError: "dial tcp: lookup hub.example: no such host"},
-		Agent:   Agent{Version: "1.2.0", PID: 4711, DeviceID: "plant-7", Board: "Raspberry Pi 4 Model B", Store: "0123456789abcdef", Epoch: 12, UptimeS: 273605, Clock: "synced"},
+		Link:    Link{Phase: "waiting", SinceS: 11000, NextAttemptInS: 42.4, Connects: 3, Failures: 17, LastError: "dial tcp: lookup hub.example: no such host", Twice: 2, Rebuilds: 1},
+		Agent: Agent{Version: "1.2.0", PID: 4711, DeviceID: "plant-7", Board: "Raspberry Pi 4 Model B", Store: "0123456789abcdef", Epoch: 12, UptimeS: 273605,
+			Clock: "plausible", ClockMeans: "nothing vouches for the clock: readings carry their time with its uncertainty", ClockHint: "start an NTP client, or check that it reaches its servers"},
 	}
 	s.Judge([]Part{
 		{Part: "board", State: OK, Reason: "Raspberry Pi 4 Model B"},
