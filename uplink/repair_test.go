@@ -13,6 +13,7 @@ import (
 
 	"github.com/Azure/go-amqp"
 
+	"fieldpost/hub"
 	"fieldpost/uplink"
 )
 
@@ -305,6 +306,22 @@ func TestTenantNeverDisturbsTheDrain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The hub does not answer the end of the drain's session: what go-amqp holds of the
+// connection cannot be trusted, and nobody who gets on would lose by another one.
+func TestUnansweredEndOfTheDrainCostsTheConnection(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig, l *line) {
+		l.filter = func(f []byte) bool { return performative(f) != performEnd }
+		r.with = []uplink.Tenant{receiving()}
+		r.answers(nth(1, hub.NoAnswer))
+		r.start()
+		ids := r.append(1)
+		r.eventually(3*time.Minute, "another connection", func(s uplink.LinkState) bool { return s.Connects == 2 })
+		r.mustHaveTold("does not answer the end of the session", uplink.CauseHub)
+		r.drained()
+		r.mustHave(ids, r.drain.Stats().Resent)
+	})
 }
 
 // A tenant that does not end keeps its own next round waiting and nobody else.

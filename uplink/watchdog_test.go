@@ -82,6 +82,7 @@ func TestWatchdogOverADrainThatWaits(t *testing.T) {
 // Being told to be slow is no stall, and neither is a hub that hands back.
 func TestWatchdogLeavesAPausedDrainAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig, _ *line) {
+		r.dopts.BackoffMin, r.dopts.BackoffMax = 2*time.Hour, 3*time.Hour
 		r.answers(func(hub.Event) hub.Settlement { return hub.RejectWith("amqp:resource-limit-exceeded", "daily quota") })
 		r.start()
 		r.append(3)
