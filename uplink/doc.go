@@ -14,10 +14,17 @@
 // session error costs its tenant the session, a connection error costs everyone
 // the connection, a refused identity is tried once more with a new token and
 // then slowly and loudly, a bad message is set aside as a dead letter. A deadline
-// that passes without an answer counts as a dead connection.
+// that passes without an answer counts as a dead connection, unless another tenant
+// gets on over it. Two clients with one identity take the connection from each
+// other; that is recognised, slowed down and said. Where records wait and nothing
+// moves, a watchdog has everything made anew.
+//
+// While nothing vouches for the clock, certificates are checked and tokens dated
+// by the earliest that the present can be, which the certificate of the hub may
+// teach; no check is left out.
 //
 // Promises. Run never gives up before its context ends, and then ends within a
-// few seconds. A record is acknowledged to the store only when the hub answered
+// few seconds, whatever dials, closes and tenants do. A record is acknowledged to the store only when the hub answered
 // "accepted"; every other answer, and none, gives it back to the store or makes
 // it a dead letter. So nothing is lost, and a record whose answer was lost is
 // sent again with the same message-id: the receiver sees it twice and can tell.
