@@ -24,10 +24,11 @@
 // teach; no check is left out.
 //
 // Promises. Run never gives up before its context ends, and then ends within a
-// few seconds, whatever dials, closes and tenants do. A record is acknowledged to the store only when the hub answered
-// "accepted"; every other answer, and none, gives it back to the store or makes
-// it a dead letter. So nothing is lost, and a record whose answer was lost is
-// sent again with the same message-id: the receiver sees it twice and can tell.
+// few seconds, whatever dials, closes and tenants do. A record is acknowledged to
+// the store only when the hub answered "accepted"; every other answer, and none,
+// gives it back to the store or makes it a dead letter. So nothing is lost, and a
+// record whose answer was lost is sent again with the same message-id: the
+// receiver sees it twice and can tell.
 // Records of one class are sent in the order of the store; what the hub hands
 // back is sent again later than its neighbours. Memory is bounded by the window
 // of the Drain, in messages and in bytes, plus one lease of half its size.
