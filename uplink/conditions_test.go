@@ -31,8 +31,13 @@ const (
 // Every condition and code that an IoT hub is known to end things with: what is
 // made anew, how soon, and what a technician reads. The records are always kept.
 func TestConditions(t *testing.T) {
-	const anywhere = "detach attach end"
-	for _, v := range []struct {
+	// A hub says most things when it ends a link, refuses one, or ends a session: each
+	// row of those is done at one of the three places, in turn.
+	const (
+		anywhere   = "detach attach end"
+		everywhere = "attach detach end"
+	)
+	for i, v := range []struct {
 		where     string // words of badHub.where
 		condition wire.Symbol
 		says      string // description, or the code of one
@@ -84,7 +89,7 @@ func TestConditions(t *testing.T) {
 		{anywhere, "com.microsoft:iot-hub-suspended", "", scopeSession, throttled, uplink.CauseHub, "subscription"},
 		{anywhere, "amqp:unauthorized-access", "403001", scopeSession, throttled, uplink.CauseHub, "subscription"},
 		{anywhere, "amqp:not-allowed", "403010", scopeSession, throttled, uplink.CauseHub, "tier"},
-		{anywhere, "amqp:unauthorized-access", "", scopeSession, refused, uplink.CauseIdentity, "check the key"},
+		{everywhere, "amqp:unauthorized-access", "", scopeSession, refused, uplink.CauseIdentity, "check the key"},
 		{anywhere, "amqp:unauthorized-access", "401003", scopeSession, refused, uplink.CauseIdentity, "check the key"},
 		{anywhere, "amqp:not-found", "", scopeSession, refused, uplink.CauseIdentity, "registered and enabled"},
 		{anywhere, "amqp:not-found", "404006", scopeSession, refused, uplink.CauseIdentity, "address"},
@@ -109,7 +114,11 @@ func TestConditions(t *testing.T) {
 		{"cbs", "500", "", scopeConnection, throttled, uplink.CauseHub, "by itself"},
 		{"cbs", "503", "", scopeConnection, throttled, uplink.CauseHub, "by itself"},
 	} {
-		for where := range strings.FieldsSeq(v.where) {
+		places := strings.Fields(v.where)
+		if v.where == anywhere {
+			places = places[i%3 : i%3+1]
+		}
+		for _, where := range places {
 			t.Run(where+" "+strings.ReplaceAll(string(v.condition)+" "+v.says, ":", "."), func(t *testing.T) {
 				says := v.says
 				if len(says) == 6 && says[0] >= '0' && says[0] <= '9' {

@@ -105,7 +105,7 @@ func (d *flappingDay) live(t *testing.T) {
 	d.start()
 	for end := began.Add(24 * time.Hour); time.Now().Before(end); {
 		d.lasts(d.span(style.up))
-		if d.rnd.IntN(2) == 0 {
+		if d.rnd.IntN(2) == 0 && (style.up > time.Minute || d.rnd.IntN(20) == 0) {
 			d.ids = append(d.ids, d.append(1+d.rnd.IntN(5))...)
 		}
 		if d.rnd.IntN(3) == 0 {

@@ -2,6 +2,7 @@ package uplink_test
 
 import (
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -74,9 +75,12 @@ func TestSilentRenewalEndsBeforeTheToken(t *testing.T) {
 func TestRefusedRenewalIsNoStorm(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig, _ *line) {
 		id := r.identity()
+		var mu sync.Mutex
 		var asked []time.Time
 		wrong := false
 		r.opts.Identity = func() (uplink.Identity, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			asked = append(asked, time.Now())
 			id := id
 			if wrong {
@@ -87,10 +91,14 @@ func TestRefusedRenewalIsNoStorm(t *testing.T) {
 		r.start()
 		on := r.eventually(time.Minute, "the drain", func(s uplink.LinkState) bool { return s.Tenants[0].Serving }).Since
 		time.Sleep(time.Minute)
+		mu.Lock()
 		wrong = true
+		mu.Unlock()
 		time.Sleep(time.Hour - 2*time.Minute)
 		s := r.link.State()
 		must(t, s.Connects == 1 && s.Failures == 0 && s.Renewals == 0, "state %+v", s)
+		mu.Lock()
+		defer mu.Unlock()
 		tries := len(asked) - slices.IndexFunc(asked, func(at time.Time) bool { return at.Sub(on) > 47*time.Minute })
 		must(t, tries >= 3 && tries <= 40, "%d tries to renew in twelve minutes", tries)
 	})
