@@ -51,7 +51,7 @@ func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
 	}
 	if now.Trust == clock.TrustNone {
 		found = append(found, config.Problem{
-			Message: "the clock says " + now.Wall.UTC().Format("2006-01-02") + ", so certificates and tokens cannot be checked",
+			Message: "the clock says " + now.Wall.UTC().Format("2006-01-02") + ", so certificates and tokens go by the newest time that is known",
 			Hint:    "set the clock or start an NTP client; readings are kept and dated later",
 		})
 	}
