@@ -151,7 +151,7 @@ func (l *Link) attempt(ctx context.Context) (asked, time.Duration, error) {
 	}
 	defer l.closing(c)
 	l.enter(PhaseAuthorizing)
-	if err := c.authorize(ctx); err != nil {
+	if err := l.admit(ctx, c); err != nil {
 		return a, 0, err
 	}
 	began := time.Now()
@@ -171,7 +171,16 @@ func (l *Link) reach(ctx context.Context, id Identity) (*connection, error) {
 	return c, err
 }
 
+// admit authorizes; what of it does not heed its deadline ends with its connection.
+func (l *Link) admit(ctx context.Context, c *connection) error {
+	defer time.AfterFunc(l.opts.OpTimeout+lateFor, func() { cut(c.net) }).Stop()
+	return c.authorize(ctx)
+}
+
 // closing closes a connection, and gives up a close that does not return.
 func (l *Link) closing(c *connection) {
-	_, _ = await(context.Background(), &l.yard, stopWithin, func() (struct{}, error) { c.close(); return struct{}{}, nil }, nil)
+	_, err := await(context.Background(), &l.yard, stopWithin, func() (struct{}, error) { c.close(); return struct{}{}, nil }, nil)
+	if err != nil {
+		go cut(c.net)
+	}
 }
