@@ -11,7 +11,8 @@ import (
 // NAME=VALUE parts joined by semicolons. It comes in three forms: of a device
 // (HostName, DeviceId, SharedAccessKey), of a service (HostName,
 // SharedAccessKeyName, SharedAccessKey), and of an Event Hubs compatible
-// endpoint (Endpoint, SharedAccessKeyName, SharedAccessKey, EntityPath).
+// endpoint (Endpoint, SharedAccessKeyName, SharedAccessKey, EntityPath). That of
+// a device may lack the key: a certificate or a token may stand elsewhere.
 type ConnectionString struct {
 	HostName              string // of the hub; with :PORT only for hubs that are not at 5671
 	DeviceID              string // as registered: case matters
@@ -143,10 +144,10 @@ func (c *ConnectionString) check() error {
 	switch {
 	case c.HostName == "" && c.Endpoint == "":
 		return errors.New("HostName is missing")
-	case c.SharedAccessKey.IsZero() && c.SharedAccessSignature.IsZero() && !c.X509:
-		return errors.New("SharedAccessKey is missing")
 	case c.HostName != "" && c.DeviceID == "" && c.SharedAccessKeyName == "":
 		return errors.New("neither DeviceId nor SharedAccessKeyName is there")
+	case c.DeviceID == "" && c.SharedAccessKey.IsZero() && c.SharedAccessSignature.IsZero():
+		return errors.New("SharedAccessKey is missing")
 	case c.ModuleID != "" && c.DeviceID == "":
 		return errors.New("DeviceId is missing beside ModuleId")
 	}

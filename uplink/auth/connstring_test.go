@@ -18,6 +18,7 @@ func TestParseConnectionString(t *testing.T) {
 		{"HostName=localhost:5679;DeviceId=gw;ModuleId=m;SharedAccessKey=a2V5;GatewayHostName=edge", "localhost:5679/devices/gw/modules/m"},
 		{"HostName=h;SharedAccessKeyName=service;SharedAccessKey=a2V5", "h"},
 		{"HostName=h;DeviceId=gw;x509=true", "h/devices/gw"},
+		{"HostName=h;DeviceId=gw", "h/devices/gw"},
 		{"HostName=h;DeviceId=gw;SharedAccessSignature=SharedAccessSignature sr=a&sig=b%3D&se=1", "h/devices/gw"},
 	} {
 		c, err := auth.ParseConnectionString(v.in)
@@ -51,7 +52,7 @@ func TestParseConnectionStringErrors(t *testing.T) {
 		{"c2VjcmV0PQ==", "part 1 has an unknown name"},
 		{"DeviceId=d;SharedAccessKey=c2VjcmV0", "HostName is missing"},
 		{"HostName=h;SharedAccessKey=c2VjcmV0", "neither DeviceId nor SharedAccessKeyName"},
-		{"HostName=h;DeviceId=d", "SharedAccessKey is missing"},
+		{"HostName=h;SharedAccessKeyName=p", "SharedAccessKey is missing"},
 		{"HostName=h;DeviceId=d;SharedAccessKey=c2VjcmV0!", "SharedAccessKey: shared access key is not base64"},
 		{"HostName=h;DeviceId=d;SharedAccessKey=", "SharedAccessKey: is empty"},
 		{"HostName=;DeviceId=d;SharedAccessKey=c2VjcmV0", "HostName: is empty"},
@@ -93,8 +94,8 @@ func FuzzParseConnectionString(f *testing.F) {
 		if c.HostName == "" && c.Endpoint == "" {
 			t.Error("accepted without a host")
 		}
-		if c.SharedAccessKey.IsZero() && c.SharedAccessSignature.IsZero() && !c.X509 {
-			t.Error("accepted without a secret")
+		if c.DeviceID == "" && c.SharedAccessKey.IsZero() && c.SharedAccessSignature.IsZero() {
+			t.Error("a service was accepted without a secret")
 		}
 		if strings.ContainsAny(c.Audience(), " \n\r") {
 			t.Errorf("audience %q has white space", c.Audience())

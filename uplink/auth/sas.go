@@ -26,7 +26,7 @@ func ParseKey(text string) (Key, error) {
 	if err != nil || len(raw) == 0 {
 		return Key{}, ErrBadKey
 	}
-	return Key{newSecret(raw)}, nil
+	return Key{hidden{newSecret(raw)}}, nil
 }
 
 // NewKey returns the key with these bytes, which it copies. No bytes are no key.
@@ -34,7 +34,7 @@ func NewKey(raw []byte) Key {
 	if len(raw) == 0 {
 		return Key{}
 	}
-	return Key{newSecret(append([]byte(nil), raw...))}
+	return Key{hidden{newSecret(append([]byte(nil), raw...))}}
 }
 
 // Derive returns the key of one device under this group key: the HMAC-SHA256 of
@@ -56,7 +56,7 @@ func (k Key) Sign(resource, policy string, expiry time.Time) Token {
 	if policy != "" {
 		text += "&skn=" + escape(policy)
 	}
-	return Token{newSecret([]byte(text))}
+	return Token{hidden{newSecret([]byte(text))}}
 }
 
 func (k Key) mac(text string) []byte {
@@ -83,7 +83,20 @@ func ParseToken(text string) (Token, error) {
 	if seen != [3]bool{true, true, true} {
 		return Token{}, ErrBadToken
 	}
-	return Token{newSecret([]byte(text))}, nil
+	return Token{hidden{newSecret([]byte(text))}}, nil
+}
+
+// Expiry returns when the token ends. It is the zero time when the token does not
+// say so in whole seconds since 1970.
+func (t Token) Expiry() time.Time {
+	for _, f := range strings.Split(strings.TrimPrefix(t.Reveal(), tokenPrefix), "&") {
+		if name, value, _ := strings.Cut(f, "="); strings.EqualFold(name, "se") {
+			if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+				return time.Unix(n, 0)
+			}
+		}
+	}
+	return time.Time{}
 }
 
 // escape is percent-encoding without the "+" that url.QueryEscape writes for a

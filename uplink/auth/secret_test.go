@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -21,17 +22,29 @@ func TestSecretsNeverPrint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	login, err := auth.ParseLogin("user:" + plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certText, keyText := issue(t, "gw-1")
+	cert, err := auth.ParseCertificate(certText, keyText)
+	if err != nil {
+		t.Fatal(err)
+	}
 	type hidden struct {
 		key   auth.Key
 		token auth.Token
+		login auth.Login
+		cert  auth.Certificate
 	}
+	within := hidden{key, token, login, cert}
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%08b"} {
-		for _, v := range []any{key, &key, token, &token, cs, &cs, hidden{key, token}, &hidden{key, token}, []auth.Key{key}, map[string]auth.Token{"t": token}} {
+		for _, v := range []any{key, &key, token, &token, login, &login, cert, &cert, cs, &cs, within, &within, []auth.Key{key}, map[string]auth.Token{"t": token}} {
 			fmt.Fprintf(&out, verb+"\n", v)
 		}
 	}
-	for _, v := range []any{key, token, cs, map[string]any{"k": &key}} {
+	for _, v := range []any{key, token, login, cert, cs, map[string]any{"k": &key}} {
 		b, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)
@@ -39,10 +52,11 @@ func TestSecretsNeverPrint(t *testing.T) {
 		out.Write(b)
 	}
 	for _, h := range []slog.Handler{slog.NewTextHandler(&out, nil), slog.NewJSONHandler(&out, nil)} {
-		slog.New(h).Info("x", "key", key, "token", token, "cs", cs, "hidden", hidden{key, token})
+		slog.New(h).Info("x", "key", key, "token", token, "login", login, "cert", cert, "cs", cs, "hidden", within)
 	}
+	private := cert.TLS().PrivateKey.(*ecdsa.PrivateKey).D
 	sig := token.Reveal()[strings.Index(token.Reveal(), "sig=")+4:][:10]
-	for _, s := range []string{text, plain, fmt.Sprintf("%x", plain), strings.ToUpper(fmt.Sprintf("%x", plain)), fmt.Sprint([]byte(plain)), sig} {
+	for _, s := range []string{text, plain, fmt.Sprintf("%x", plain), strings.ToUpper(fmt.Sprintf("%x", plain)), fmt.Sprint([]byte(plain)), sig, login.Basic(), private.String(), private.Text(16)} {
 		if strings.Contains(out.String(), s) {
 			t.Errorf("output contains %q", s)
 		}
