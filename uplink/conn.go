@@ -19,7 +19,7 @@ import (
 const stopWithin = 2 * time.Second
 
 var (
-	errMoved  = errors.New("identity names another hub or device now")
+	errMoved  = errors.New("identity names another hub, device or certificate now")
 	errClosed = errors.New("connection was closed")
 )
 
@@ -28,36 +28,87 @@ type connection struct {
 	link  *Link
 	net   net.Conn
 	meter *meter
-	amqp  *amqp.Conn
 	dog   *watchdog
-	ended atomic.Int32            // sessions whose end was never answered
+	ended atomic.Int32 // sessions whose end was never answered
+	amqp  *amqp.Conn
+	at    place                   // where it was made to, when a redirect said so
+	proof proof                   // of id, which never changes
 	drop  context.CancelCauseFunc // ends serve; set by it
 
-	mu     sync.Mutex // one token at a time
+	putting chan struct{} // holds one while a token is put: one at a time
+
+	mu     sync.Mutex
 	id     Identity
 	minted time.Time   // monotonic
 	stamp  clock.Stamp // the clock that dated the token
 }
 
+// connect makes a connection over the first transport that works.
 func (l *Link) connect(ctx context.Context, id Identity) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.opts.OpTimeout)
 	defer cancel()
-	nc, err := l.opts.Dial(ctx, id)
-	if err != nil {
-		return nil, fmt.Errorf("dial %s: %w", id.addr(), err)
+	c := &connection{link: l, id: id, proof: id.proof(), at: l.detour.place, putting: make(chan struct{}, 1)}
+	if l.opts.Dial != nil {
+		return c, c.open(ctx, func(ctx context.Context, id Identity) (net.Conn, error) {
+			nc, err := l.opts.Dial(ctx, id)
+			if err != nil {
+				return nil, fmt.Errorf("dial %s: %w", id.addr(), err)
+			}
+			return nc, nil
+		})
 	}
-	m := newMeter(nc)
-	conn, err := amqp.NewConn(ctx, m, &amqp.ConnOptions{
-		HostName:     id.Host,
-		IdleTimeout:  l.opts.IdleTimeout,
-		WriteTimeout: l.opts.OpTimeout,
-		SASLType:     amqp.SASLTypeAnonymous(),
+	return c, l.route.each(ctx, func(ctx context.Context, transport string) error {
+		err := c.open(ctx, func(ctx context.Context, id Identity) (net.Conn, error) { return l.route.dial(ctx, transport, id) })
+		if err == nil {
+			l.change(func(s *LinkState) { s.Transport = transport })
+		}
+		return err
 	})
-	if err != nil {
-		cut(nc)
-		return nil, fmt.Errorf("open AMQP connection to %s: %w", id.addr(), err)
+}
+
+// open dials and opens the AMQP connection.
+func (c *connection) open(ctx context.Context, dial func(context.Context, Identity) (net.Conn, error)) error {
+	id := c.at.of(c.id)
+	opts := &amqp.ConnOptions{
+		HostName:     id.openHost(),
+		IdleTimeout:  c.link.opts.IdleTimeout,
+		WriteTimeout: c.link.opts.OpTimeout,
 	}
-	return &connection{link: l, net: nc, meter: m, amqp: conn, dog: newWatchdog(l.tenants, m), id: id}, nil
+	switch c.proof {
+	case proofCBS:
+		opts.SASLType = amqp.SASLTypeAnonymous()
+	case proofPlain:
+		token := c.link.mint(id)
+		c.minted, c.stamp = token.minted, token.stamp
+		opts.SASLType = amqp.SASLTypePlain(id.plainUser(), token.Reveal())
+	case proofCertificate: // no SASL layer: the handshake has said it
+	}
+	nc, err := dial(ctx, id)
+	if err == nil {
+		c.net, c.meter = nc, newMeter(nc)
+		c.dog = newWatchdog(c.link.tenants, c.meter)
+		if c.amqp, err = amqp.NewConn(ctx, c.meter, opts); err != nil {
+			cut(nc)
+			err = fmt.Errorf("open AMQP connection to %s: %w", id.addr(), id.explainOpen(err))
+		}
+	}
+	return id.explainCertificate(err)
+}
+
+// minted is a token and when it was made.
+type minted struct {
+	auth.Token
+	minted time.Time
+	stamp  clock.Stamp
+}
+
+// mint makes a token, or takes the one that was given.
+func (l *Link) mint(id Identity) minted {
+	m := minted{Token: id.Token, minted: time.Now(), stamp: l.opts.Clock.Now()}
+	if !id.Key.IsZero() {
+		m.Token = id.Key.Sign(id.audience(), "", l.trust.expiry(m.stamp, l.opts.TokenLife))
+	}
+	return m
 }
 
 // cut ends a connection without a word to the peer. The close of a TLS
@@ -75,21 +126,30 @@ func (c *connection) close() {
 	_ = c.amqp.Close()
 }
 
-// authorize makes a token of the identity in use and puts it.
+// authorize makes a token of the identity in use and puts it. An identity that
+// was proven when the connection was made needs none.
 func (c *connection) authorize(ctx context.Context) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if c.proof != proofCBS {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, c.link.opts.OpTimeout)
 	defer cancel()
-	token, stamp := c.id.Token, c.link.opts.Clock.Now()
-	if !c.id.Key.IsZero() {
-		token = c.id.Key.Sign(c.id.audience(), "", c.link.trust.expiry(stamp, c.link.opts.TokenLife))
+	select {
+	case c.putting <- struct{}{}:
+		defer func() { <-c.putting }()
+	case <-ctx.Done():
+		return fmt.Errorf("authorize: the token before this one is still being put: %w", ctx.Err())
 	}
-	minted := time.Now()
-	if err := auth.PutToken(ctx, c.amqp, c.id.audience(), token); err != nil {
-		return fmt.Errorf("authorize device %s: %w", c.id.DeviceID, err)
+	c.mu.Lock()
+	id := c.at.of(c.id)
+	c.mu.Unlock()
+	token := c.link.mint(id)
+	if err := auth.PutToken(ctx, c.amqp, id.audience(), token.Token); err != nil {
+		return fmt.Errorf("authorize device %s: %w", id.DeviceID, id.explainToken(err, c.link.opts.Clock.Now()))
 	}
-	c.minted, c.stamp = minted, stamp
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.minted, c.stamp = token.minted, token.stamp
 	return nil
 }
 
@@ -107,7 +167,10 @@ func (c *connection) serve(ctx context.Context) error {
 			drop(c.amqp.Err())
 		}
 	})
-	wg.Go(func() { c.renew(ctx) })
+	if c.proof == proofCBS {
+		wg.Go(func() { c.renew(ctx) })
+	}
+	wg.Go(func() { c.observe(ctx) })
 	wg.Go(func() { c.oversee(ctx) })
 	for i, t := range c.link.tenants {
 		wg.Go(func() { c.tenant(ctx, i, t) })

@@ -46,7 +46,7 @@ const (
 const otherClient = "Another AMQP Client"
 
 const (
-	hintKey        = "check the key and the device id in the connection string, and that the device is enabled at the hub"
+	hintKey        = "check the key or the certificate and the device id in the connection string, and that the device is enabled at the hub"
 	hintClock      = "the clock of this machine is wrong or not set: check time synchronisation"
 	hintTwice      = "another client is connected with this device id: one identity belongs to one device; find the other, or give each a device of its own"
 	hintShortLives = "the hub lets us in and hangs up soon after, again and again: the line is bad, or another client is connected with this device id"
@@ -70,6 +70,7 @@ func (e *noIdentityError) Unwrap() error { return e.cause }
 
 func diagnose(err error, now clock.Stamp) diagnosis {
 	var (
+		known    *explained
 		none     *noIdentityError
 		verify   *tls.CertificateVerificationError
 		refusal  *auth.RefusedError
@@ -82,11 +83,13 @@ func diagnose(err error, now clock.Stamp) diagnosis {
 	switch {
 	case errors.As(err, &stall):
 		return diagnosis{cause: CauseHub, hint: hintStalled}
+	case errors.As(err, &known):
+		return known.diagnosis
 	case errors.As(err, &none):
 		if errors.Is(err, errAbandoned) {
 			return diagnosis{cause: CauseIdentity, hint: hintAbandoned}
 		}
-		return diagnosis{cause: CauseIdentity, refused: true, hint: "check connection_string_file and ca_file"}
+		return diagnosis{cause: CauseIdentity, refused: true, hint: hintOf(none, "check connection_string_file and ca_file")}
 	case errors.Is(err, errAbandoned):
 		return diagnosis{cause: CauseNetwork, hint: hintAbandoned}
 	case errors.As(err, &verify):

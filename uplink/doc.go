@@ -3,12 +3,22 @@
 //
 // The types in the order they are met: a Link is made from LinkOptions and the
 // tenants that live on its connection. For each attempt it asks for an Identity,
-// dials, proves the identity at $cbs (package auth) and gives every Tenant a
-// session of its own. The Drain is the tenant that leases records from the
+// dials by its Route (AMQP over TLS or over WebSocket, through a Proxy where there
+// is one), proves the identity (package auth) and gives every Tenant a session of
+// its own. The Drain is the tenant that leases records from the
 // store, sends them to /devices/<id>/messages/events and settles each lease by
 // what the hub answered. LinkState tells how the link is, which part of the
 // chain network, identity, hub is broken, in the words of the error, and what to
 // do about it.
+//
+// An Identity is proven by a certificate in the TLS handshake, by a token at $cbs
+// that is renewed while the connection lives, or by a token in SASL PLAIN. What
+// proves it is looked at again while the link is online. Another key or token is
+// put at $cbs; where that cannot be done the connection is ended in order and
+// another one made at once, before the token ends, which is no failure. So is a
+// link that the hub redirects: up to three redirects in a row are followed, to
+// hosts that prove their name to the same authorities, and forgotten when the
+// connection there fails.
 //
 // What is repaired at which scope follows from the type of the error: a link or
 // session error costs its tenant the session, a connection error costs everyone
@@ -33,6 +43,7 @@
 // back is sent again later than its neighbours. Memory is bounded by the window
 // of the Drain, in messages and in bytes, plus one lease of half its size.
 //
-// Limits. AMQP over TLS on TCP only, shared access keys only, one message per
-// record.
+// Limits. Devices, not modules. Proxies are spoken to in clear text and with the
+// Basic scheme. Of a redirect the host is followed, not the path: a device's
+// addresses are the same everywhere. One message per record.
 package uplink

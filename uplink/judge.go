@@ -2,7 +2,6 @@ package uplink
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 )
@@ -30,7 +29,6 @@ func (l *Link) judge(a asked, online time.Duration, err error) (wait time.Durati
 	}
 	loud := d.refused
 	switch {
-	case errors.Is(err, errMoved):
 	case l.trust.learn(err, a.id):
 		d.hint = hintLearned
 		loud = false

@@ -17,8 +17,10 @@ type LinkOptions struct {
 	// Identity is asked anew for each attempt and each renewal of the token. Its
 	// error is shown in the state and asked for again, never fatal. No default.
 	Identity func() (Identity, error)
-	// Dial makes the connection, TLS included; ctx ends it after OpTimeout. The
-	// default resolves the name anew and does TLS 1.2 or later to Identity.Addr.
+	// Route says how the hub is reached. Default: directly, by what works.
+	Route Route
+	// Dial makes the connection in place of Route, TLS included; ctx ends it after
+	// OpTimeout. Default: by Route.
 	Dial func(ctx context.Context, id Identity) (net.Conn, error)
 	// Clock dates tokens and checks certificates. No default.
 	Clock clock.Clock
@@ -70,6 +72,8 @@ type Link struct {
 	trust   *trust
 	twice   *twice
 	yard    yard
+	route   *router
+	detour  detour
 	retry   backoff
 	refused int       // attempts in a row that ended with a refused identity
 	lost    time.Time // when the last good connection ended; zero once the hub has been reached since
@@ -95,9 +99,7 @@ func NewLink(opts LinkOptions, tenants ...Tenant) *Link {
 		state:   LinkState{Phase: PhaseWaiting, Since: time.Now()},
 		left:    make([]<-chan error, len(tenants)),
 	}
-	if l.opts.Dial == nil {
-		l.opts.Dial = dialTLS(l.trust)
-	}
+	l.route = opts.Route.router(l.trust)
 	for _, t := range tenants {
 		l.state.Tenants = append(l.state.Tenants, TenantState{Name: t.Name()})
 	}
@@ -113,6 +115,10 @@ func (l *Link) Run(ctx context.Context) error {
 		asked, online, err := l.attempt(ctx)
 		if ctx.Err() != nil {
 			break
+		}
+		if err = l.turn(online, err); planned(err) {
+			l.opts.Log.Info("link is made anew", "why", words(err))
+			continue
 		}
 		wait, patient := l.judge(asked, online, err)
 		l.wait(ctx, asked, wait, patient)
@@ -156,7 +162,7 @@ func (l *Link) attempt(ctx context.Context) (asked, time.Duration, error) {
 	}
 	began := time.Now()
 	l.enter(PhaseOnline)
-	l.opts.Log.Info("link is online", "host", a.id.Host, "device", a.id.DeviceID)
+	l.opts.Log.Info("link is online", "host", c.at.of(a.id).Host, "device", a.id.DeviceID, "transport", l.State().Transport)
 	l.told, l.hurry = "", false
 	err = c.serve(ctx)
 	return a, time.Since(began), err

@@ -14,13 +14,18 @@ import (
 	"fieldpost/uplink"
 )
 
-// rawHub does what no hub should: it accepts links and gives no credit.
-type rawHub struct{}
+// rawHub does what no hub should: it accepts links, takes no more than credit
+// messages of each and answers none.
+type rawHub struct{ credit uint32 }
 
 func (h *rawHub) Authenticate(*amqpserver.Conn, string, []byte) error { return nil }
 func (h *rawHub) Opened(*amqpserver.Conn) error                       { return nil }
 func (h *rawHub) Closed(*amqpserver.Conn)                             {}
-func (h *rawHub) Attach(*amqpserver.Link) error                       { return nil }
+
+func (h *rawHub) Attach(l *amqpserver.Link) error {
+	l.Credit = h.credit
+	return nil
+}
 
 // session opens a session with h that lasts as long as the test.
 func (h *rawHub) session(ctx context.Context, t *testing.T) *amqp.Session {

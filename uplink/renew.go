@@ -88,6 +88,9 @@ func (c *connection) reauthorize(ctx context.Context) error {
 		c.fail(errMoved)
 		return errMoved
 	}
+	if c.proof != proofCBS {
+		return nil
+	}
 	if err := c.authorize(ctx); err != nil {
 		return err
 	}

@@ -36,6 +36,9 @@ func (c *connection) tenant(ctx context.Context, i int, t Tenant) {
 		if ctx.Err() != nil {
 			return
 		}
+		if c.follow(err) {
+			return
+		}
 		if c.fatal(t, err) {
 			c.fail(fmt.Errorf("%s: %w", t.Name(), err))
 			return

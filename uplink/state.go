@@ -27,6 +27,7 @@ type LinkState struct {
 	Phase       string        // one of the Phase constants
 	Since       time.Time     // when that phase began
 	NextAttempt time.Time     // set while waiting
+	Transport   string        // one of the Transport constants, of the last connection that was made; empty before
 	Connects    uint64        // times the link came online
 	Failures    uint64        // attempts that failed and connections that broke
 	Renewals    uint64        // tokens put after the first of a connection

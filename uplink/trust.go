@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net"
 	"sync"
 	"time"
 
@@ -65,15 +64,14 @@ func (t *trust) learn(err error, id Identity) bool {
 		return false
 	}
 	leaf := verify.UnverifiedCertificates[0]
-	host, _, err := net.SplitHostPort(id.addr())
-	if err != nil || !t.earliest.Present(now).Before(leaf.NotBefore) {
+	if !t.earliest.Present(now).Before(leaf.NotBefore) {
 		return false
 	}
 	others := x509.NewCertPool()
 	for _, c := range verify.UnverifiedCertificates[1:] {
 		others.AddCert(c)
 	}
-	_, err = leaf.Verify(x509.VerifyOptions{DNSName: host, Roots: id.RootCAs, Intermediates: others, CurrentTime: leaf.NotBefore})
+	_, err = leaf.Verify(x509.VerifyOptions{DNSName: id.tlsName(), Roots: id.RootCAs, Intermediates: others, CurrentTime: leaf.NotBefore})
 	return err == nil && t.earliest.Raise(leaf.NotBefore)
 }
 
