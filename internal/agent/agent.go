@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,6 +29,10 @@ import (
 
 // stopActions is how long a stop waits for running actions.
 const stopActions = 2 * time.Second
+
+// transportFile is the name, in the state folder, of what keeps which transport
+// works.
+const transportFile = "transport"
 
 // Agent is one agent. Make it with New, then call Run once.
 type Agent struct {
@@ -63,7 +68,7 @@ func New(cfg *config.Config, parts Parts) *Agent {
 		started:  parts.Clock.Now(),
 		floor:    floor,
 		urgent:   make(chan struct{}, 1),
-		identity: &identity{hub: cfg.Hub},
+		identity: &identity{hub: cfg.Hub, clock: parts.Clock},
 		outputs:  newOutputs(parts.Lines, cfg.Outputs, parts.Log),
 	}
 	a.sampling = a.samplers()
@@ -87,7 +92,12 @@ func New(cfg *config.Config, parts Parts) *Agent {
 		Log:       parts.Log.With("part", "c2d"),
 	})
 	a.link = uplink.NewLink(uplink.LinkOptions{
-		Identity:   a.identity.read,
+		Identity: a.identity.read,
+		Route: uplink.Route{
+			Transport: cfg.Hub.Transport,
+			Proxy:     proxyOf(cfg.Hub),
+			Memory:    filepath.Join(cfg.Agent.StateDir, transportFile),
+		},
 		Dial:       parts.Dial,
 		Clock:      parts.Clock,
 		Earliest:   floor.Earliest,

@@ -3,7 +3,6 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -18,36 +17,26 @@ import (
 // waits for its key still samples.
 func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
 	var found []config.Problem
-	add := func(key, hint string, err error) {
-		if errors.Is(err, fs.ErrPermission) {
-			hint = "let the user the agent runs as have it: chown or chgrp"
-		}
-		found = append(found, cfg.Problem(key, err.Error(), hint))
-	}
-	switch path := cfg.Hub.ConnectionStringFile; path {
-	case "":
-		add("hub.connection_string_file", "without it the agent samples and queues, and sends nothing", fmt.Errorf("not set"))
-	default:
-		cs, err := readConnectionString(path)
-		if err == nil {
-			_, err = uplink.NewIdentity(cs, nil)
-		}
-		if err != nil {
-			add("hub.connection_string_file", "copy the device's primary connection string from the hub's registry into this file", err)
-			break
-		}
-		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
-			add("hub.connection_string_file", "chmod o-rwx "+path, fmt.Errorf("%s: everybody on this machine may read or change the key", path))
+	add := func(f *fault) { found = append(found, cfg.Problem(f.key, f.err.Error(), f.hint)) }
+	if hub := cfg.Hub; hub.ConnectionStringFile == "" {
+		add(newFault("hub.connection_string_file", "without it the agent samples and queues, and sends nothing", errors.New("not set")))
+	} else {
+		id, faults := assemble(hub)
+		for _, f := range append(faults, stale(hub, id, now)...) {
+			add(f)
 		}
 	}
-	if _, err := readAuthorities(cfg.Hub.CAFile); err != nil {
-		add("hub.ca_file", "a PEM file of certificate authorities, or leave the key out to trust the system's", err)
+	if _, f := readLogin(cfg.Hub.ProxyCredentialsFile); f != nil {
+		add(f)
+	}
+	for _, f := range exposed(cfg.Hub) {
+		add(f)
 	}
 	if err := diag.CheckPath(cfg.Agent.Socket); err != nil {
-		add("agent.socket", diag.Hint(err), err)
+		add(newFault("agent.socket", diag.Hint(err), err))
 	}
 	if err := writable(cfg.Agent.StateDir); err != nil {
-		add("agent.state_dir", "make the folder and give it to the user the agent runs as", err)
+		add(newFault("agent.state_dir", "make the folder and give it to the user the agent runs as", err))
 	}
 	if now.Trust == clock.TrustNone {
 		found = append(found, config.Problem{
@@ -56,6 +45,40 @@ func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
 		})
 	}
 	return found
+}
+
+// stale tells of a certificate or a token whose time is not now, unless nobody
+// knows what time it is.
+func stale(hub config.Hub, id uplink.Identity, now clock.Stamp) []*fault {
+	var faults []*fault
+	if now.Trust == clock.TrustNone {
+		return nil
+	}
+	if f := outOfTime(hub, id, now.Wall); f != nil {
+		faults = append(faults, f)
+	}
+	if ends := id.Token.Expiry(); hub.SASTokenFile != "" && !ends.IsZero() && now.Wall.After(ends) {
+		faults = append(faults, newFault("hub.sas_token_file", "put a new token into this file; it is used at once",
+			fmt.Errorf("%s: the token ended on %s", hub.SASTokenFile, ends.UTC().Format("2006-01-02 15:04 UTC"))))
+	}
+	return faults
+}
+
+// exposed tells of secrets that everybody on this machine may read or change.
+func exposed(hub config.Hub) []*fault {
+	var faults []*fault
+	for _, secret := range []struct{ key, path string }{
+		{"hub.connection_string_file", hub.ConnectionStringFile},
+		{"hub.key_file", hub.KeyFile},
+		{"hub.sas_token_file", hub.SASTokenFile},
+		{"hub.proxy_credentials_file", hub.ProxyCredentialsFile},
+	} {
+		if info, err := os.Stat(secret.path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o007 != 0 {
+			faults = append(faults, newFault(secret.key, "chmod o-rwx "+secret.path,
+				fmt.Errorf("%s: everybody on this machine may read or change it", secret.path)))
+		}
+	}
+	return faults
 }
 
 // writable looks for the nearest folder that exists and tries to write there.

@@ -1,25 +1,25 @@
 package agent
 
 import (
-	"crypto/x509"
 	"errors"
-	"fmt"
 	"os"
-	"strings"
 	"sync"
+	"time"
 
+	"fieldpost/internal/clock"
 	"fieldpost/internal/config"
 	"fieldpost/uplink"
-	"fieldpost/uplink/auth"
 )
 
-// maxSecretFile is more than any connection string or bundle of authorities needs, in bytes.
-const maxSecretFile = 1 << 20
-
-// identity reads who this gateway is at every attempt to connect, so that a key
-// or an authority put in place later is found without a restart.
+// identity reads who this gateway is at every attempt to connect, and while it is
+// connected, so that what is put in place later is found without a restart.
 type identity struct {
-	hub config.Hub
+	hub   config.Hub
+	clock clock.Clock
+
+	reading sync.Mutex    // held while files are looked at, which may take long
+	files   []os.FileInfo // as they were before last was read; nil when it is not to be kept
+	last    uplink.Identity
 
 	mu     sync.Mutex
 	device string // the device id read last, for tenants that need it in their addresses
@@ -33,25 +33,30 @@ func (i *identity) read() (uplink.Identity, error) {
 	if i.hub.ConnectionStringFile == "" {
 		return uplink.Identity{}, errNoHub
 	}
-	cs, err := readConnectionString(i.hub.ConnectionStringFile)
-	if err != nil {
-		return uplink.Identity{}, fmt.Errorf("hub.connection_string_file: %w", err)
+	i.reading.Lock()
+	defer i.reading.Unlock()
+	if files := look(i.hub); files == nil || !same(files, i.files) {
+		id, faults := assemble(i.hub)
+		if len(faults) > 0 {
+			i.files = nil
+			return uplink.Identity{}, faults[0]
+		}
+		i.files, i.last = files, id
+		i.named(id.DeviceID)
 	}
-	roots, err := readAuthorities(i.hub.CAFile)
-	if err != nil {
-		return uplink.Identity{}, fmt.Errorf("hub.ca_file: %w", err)
+	// A clock that nobody vouches for is no reason not to try.
+	if now := i.clock.Now(); now.Trust == clock.TrustSynced {
+		if f := outOfTime(i.hub, i.last, now.Wall); f != nil {
+			return uplink.Identity{}, f
+		}
 	}
-	id, err := uplink.NewIdentity(cs, roots)
-	if err != nil {
-		return uplink.Identity{}, fmt.Errorf("hub.connection_string_file: %s: %w", i.hub.ConnectionStringFile, err)
-	}
-	if i.hub.Address != "" {
-		id.Addr = i.hub.Address
-	}
+	return i.last, nil
+}
+
+func (i *identity) named(device string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.device = id.DeviceID
-	return id, nil
+	i.device = device
 }
 
 // deviceID returns the device id of the identity read last, or "".
@@ -61,43 +66,35 @@ func (i *identity) deviceID() string {
 	return i.device
 }
 
-func readConnectionString(path string) (auth.ConnectionString, error) {
-	text, err := readSmall(path)
-	if err != nil {
-		return auth.ConnectionString{}, err
+// settled is how old a file must be for its time to tell it from another one of
+// the same size.
+const settled = 2 * time.Second
+
+// look returns how the files of an identity are, or nil when one is missing or
+// has just been written.
+func look(hub config.Hub) []os.FileInfo {
+	var found []os.FileInfo
+	for _, path := range []string{hub.ConnectionStringFile, hub.CAFile, hub.CertificateFile, hub.KeyFile, hub.SASTokenFile} {
+		if path == "" {
+			continue
+		}
+		info, err := os.Stat(path)
+		if err != nil || time.Since(info.ModTime()).Abs() < settled {
+			return nil
+		}
+		found = append(found, info)
 	}
-	cs, err := auth.ParseConnectionString(strings.TrimSpace(string(text)))
-	if err != nil {
-		return auth.ConnectionString{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return cs, nil
+	return found
 }
 
-// readAuthorities returns nil, which means the system's own, when path is empty.
-func readAuthorities(path string) (*x509.CertPool, error) {
-	if path == "" {
-		return nil, nil
+func same(a, b []os.FileInfo) bool {
+	if len(a) != len(b) {
+		return false
 	}
-	pem, err := readSmall(path)
-	if err != nil {
-		return nil, err
+	for i := range a {
+		if !os.SameFile(a[i], b[i]) || a[i].Size() != b[i].Size() || !a[i].ModTime().Equal(b[i].ModTime()) {
+			return false
+		}
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s: holds no PEM certificate", path)
-	}
-	return pool, nil
-}
-
-func readSmall(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: not a regular file", path)
-	case info.Size() > maxSecretFile:
-		return nil, fmt.Errorf("%s: %d bytes, larger than anything expected here", path, info.Size())
-	}
-	return os.ReadFile(path)
+	return true
 }

@@ -17,7 +17,7 @@ import (
 // Parts is what the demo and the tests replace. The zero value is the real
 // gateway: its own buses and lines, its own clock, TLS to the hub.
 type Parts struct {
-	Dial    func(context.Context, uplink.Identity) (net.Conn, error) // default: TLS to the hub
+	Dial    func(context.Context, uplink.Identity) (net.Conn, error) // default: as [hub] says
 	Buses   board.Buses                                              // default: the kernel's I2C adapters
 	Lines   board.Lines                                              // default: the kernel's GPIO chips
 	Clock   clock.Clock                                              // default: clock.System

@@ -210,6 +210,7 @@ func times(n uint64) string {
 func linkOf(l uplink.LinkState) diag.Link {
 	w := diag.Link{
 		Phase:     l.Phase,
+		Transport: l.Transport,
 		SinceS:    time.Since(l.Since).Seconds(),
 		Connects:  l.Connects,
 		Failures:  l.Failures,

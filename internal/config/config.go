@@ -34,7 +34,25 @@ type Hub struct {
 	CAFile               string        // PEM file of the authorities to trust instead of the system's; empty = the system's
 	Address              string        // host:port to dial instead of the connection string's host and 5671; empty = that
 	ClockWait            time.Duration // since boot, how long the first attempt waits for a clock that is set; default 30 s
+
+	Transport string // one of Transports; default "auto"
+	Proxy     string // "http://host:port", ProxyFromEnvironment, or empty = none
+
+	ProxyCredentialsFile string // file with user:password for Proxy; empty = none
+	SAS                  string // where a token is shown, one of SASDoors; default "cbs"
+	SASTokenFile         string // file with a token made elsewhere, which goes before the key; empty = none
+	CertificateFile      string // PEM file of the device's certificate and its chain, which goes before key and token; empty = none
+	KeyFile              string // PEM file of the certificate's private key; empty = none
 }
+
+// ProxyFromEnvironment as Hub.Proxy means what HTTPS_PROXY and NO_PROXY say.
+const ProxyFromEnvironment = "environment"
+
+// Transports are the values of hub.transport.
+func Transports() []string { return []string{"auto", "amqp", "websocket"} }
+
+// SASDoors are the values of hub.sas.
+func SASDoors() []string { return []string{"cbs", "plain"} }
 
 // Store is the [store] table. What is zero is left to the store, which knows the
 // disk: see store.Options.

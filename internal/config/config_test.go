@@ -31,8 +31,8 @@ func bare(c *Config) Config {
 
 var defaults = Config{
 	Agent:    Agent{StateDir: "/var/lib/fieldpost", Socket: "/run/fieldpost/agent.sock", LogLevel: slog.LevelInfo},
+	Hub:      Hub{ClockWait: 30 * time.Second, Transport: "auto", SAS: "cbs"},
 	Store:    store(nil),
-	Hub:      Hub{ClockWait: 30 * time.Second},
 	Commands: Commands{Hold: 45 * time.Second, Allow: []string{"ping", "sensor.read", "queue.flush"}},
 	Sensors:  []Sensor{{Name: "host", Source: "host", Every: time.Minute}},
 }
@@ -69,6 +69,13 @@ connection_string_file = "../secret/device"
 ca_file = "/ca.pem"
 address = "[2001:db8::1]:5671"
 clock_wait = "0s"
+transport = "websocket"
+proxy = "http://[2001:db8::2]:3128"
+proxy_credentials_file = "proxy"
+sas = "plain"
+sas_token_file = "token"
+certificate_file = "cert.pem"
+key_file = "key.pem"
 [store]
 preset = "ssd"
 max_bytes = "10 MB"
@@ -115,7 +122,10 @@ safe = true
 `, "\n", "\r\n"))
 	want := Config{
 		Agent: Agent{StateDir: filepath.Join("/etc/fieldpost", "state"), Socket: "/tmp/a.sock", LogLevel: slog.LevelDebug},
-		Hub:   Hub{ConnectionStringFile: filepath.Join("/etc/secret", "device"), CAFile: "/ca.pem", Address: "[2001:db8::1]:5671"},
+		Hub: Hub{ConnectionStringFile: filepath.Join("/etc/secret", "device"), CAFile: "/ca.pem", Address: "[2001:db8::1]:5671",
+			Transport: "websocket", Proxy: "http://[2001:db8::2]:3128", ProxyCredentialsFile: filepath.Join("/etc/fieldpost", "proxy"),
+			SAS: "plain", SASTokenFile: filepath.Join("/etc/fieldpost", "token"),
+			CertificateFile: filepath.Join("/etc/fieldpost", "cert.pem"), KeyFile: filepath.Join("/etc/fieldpost", "key.pem")},
 		Store: Store{Preset: "ssd", MaxBytes: 10e6, Reserve: 128 << 10, Headroom: 1 << 30, CommitEvery: time.Minute, DailyWrites: 50e6,
 			MaxAge: 720 * time.Hour, KeepOneIn: 16,
 			OverflowAlarm: "refuse", OverflowResult: "refuse", OverflowTelemetry: "thin-out", OverflowDebug: "refuse"},

@@ -29,7 +29,9 @@ func TestPrintedFileUncommented(t *testing.T) {
 	text := regexp.MustCompile(`(?m)^#([a-z\[])`).ReplaceAllString(printed(t), "$1")
 	c := mustParse(t, "agent.toml", text)
 	want := defaults
-	want.Hub = Hub{ConnectionStringFile: "/etc/fieldpost/connection-string", CAFile: "/etc/fieldpost/hub-ca.pem", Address: "192.0.2.10:5671", ClockWait: 30 * time.Second}
+	want.Hub = Hub{ConnectionStringFile: "/etc/fieldpost/connection-string", CAFile: "/etc/fieldpost/hub-ca.pem", Address: "192.0.2.10:5671", ClockWait: 30 * time.Second,
+		Transport: "auto", Proxy: "http://proxy.example:3128", ProxyCredentialsFile: "/etc/fieldpost/proxy-credentials",
+		SAS: "cbs", SASTokenFile: "/etc/fieldpost/sas-token", CertificateFile: "/etc/fieldpost/device.pem", KeyFile: "/etc/fieldpost/device-key.pem"}
 	want.Store = store(func(s *Store) {
 		s.MaxBytes, s.Reserve, s.CommitEvery, s.DailyWrites, s.MaxAge = 64<<20, 1<<20, 30*time.Second, 128<<20, 720*time.Hour
 	})

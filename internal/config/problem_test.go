@@ -34,7 +34,7 @@ func TestProblems(t *testing.T) {
 		{"unknown key, near", "version = 1\n[hub]\nconection_string_file = \"x\"\n", []string{
 			"3: hub.conection_string_file: unknown key (nearest: connection_string_file)"}},
 		{"unknown key, beginning", "version = 1\n[hub]\nca = \"x\"\nconnection = \"x\"\n", []string{
-			"3: hub.ca: unknown key | known here: connection_string_file, ca_file, address, clock_wait",
+			"3: hub.ca: unknown key | known here: connection_string_file, ca_file, address, clock_wait, transport, proxy, proxy_credentials_file, sas, sas_token_file, certificate_file, key_file",
 			"4: hub.connection: unknown key (nearest: connection_string_file)"}},
 		{"unknown key, of another table", "version = 1\nsocket = \"x\"\n[agent]\npreset = \"sd\"\n", []string{
 			"2: socket: unknown key (it belongs in [agent])",
@@ -56,6 +56,28 @@ func TestProblems(t *testing.T) {
 			"3: hub.connection_string_file: holds a secret where the name of a file belongs | " + secret}},
 		{"secret elsewhere", "version = 1\n[store]\npreset = \"SharedAccessKey=c2VjcmV0\"\n", []string{
 			"3: store.preset: the value is not one of sd, emmc, ssd"}},
+
+		{"certificate alone", "version = 1\n[hub]\ncertificate_file = \"a\"\n", []string{
+			"3: hub.certificate_file: has no private key | set hub.key_file too; it may name the same file"}},
+		{"key alone", "version = 1\n[hub]\nkey_file = \"a\"\n", []string{
+			"3: hub.key_file: has no certificate | set hub.certificate_file too"}},
+		{"proxy credentials without a proxy", "version = 1\n[hub]\nproxy_credentials_file = \"a\"\n", []string{
+			"3: hub.proxy_credentials_file: out of place: there is no proxy | set hub.proxy too"}},
+		{"proxy credentials beside those of the environment", "version = 1\n[hub]\nproxy = \"environment\"\nproxy_credentials_file = \"a\"\n", []string{
+			"4: hub.proxy_credentials_file: out of place: the environment names user and password with the proxy | name the proxy in hub.proxy"}},
+		{"password in the proxy", "version = 1\n[hub]\nproxy = \"http://user:c2VjcmV0@proxy:3128\"\n", []string{
+			"3: hub.proxy: holds a user name | put user:password into a file of its own, mode 0600, and name that file in hub.proxy_credentials_file"}},
+		{"password in a bad proxy", "version = 1\n[hub]\nproxy = \"user:c2VjcmV0%@proxy\"\n", []string{
+			"3: hub.proxy: holds a user name | put user:password into a file of its own, mode 0600, and name that file in hub.proxy_credentials_file"}},
+		{"proxy over TLS", "version = 1\n[hub]\nproxy = \"https://proxy:3128\"\n", []string{
+			`3: hub.proxy: "https://proxy:3128": a proxy is spoken to in clear text only, with http | what passes through it is encrypted from here to the hub`}},
+		{"proxy without a port", "version = 1\n[hub]\nproxy = \"http://proxy\"\n", []string{
+			`3: hub.proxy: "http://proxy" is not http://host:port | or environment`}},
+		{"proxy as host and port", "version = 1\n[hub]\nproxy = \"proxy:3128\"\n", []string{
+			`3: hub.proxy: "proxy:3128" is not http://host:port | or environment`}},
+		{"transport and door", "version = 1\n[hub]\ntransport = \"websockets\"\nsas = \"sasl\"\n", []string{
+			`3: hub.transport: "websockets" is not one of auto, amqp, websocket (nearest: websocket)`,
+			`4: hub.sas: "sasl" is not one of cbs, plain`}},
 
 		{"table for a list", "version = 1\n[sensor]\nname = \"x\"\n", []string{
 			"2: sensor: is a table, must be a list of tables | write [[sensor]] with double brackets"}},

@@ -12,6 +12,7 @@ import (
 // other keys.
 func (c *checker) rules() {
 	c.reserve()
+	c.pairs()
 	c.once("bus", "name", len(c.config.Buses), func(i int) string { return c.config.Buses[i].Name })
 	c.once("bus", "device", len(c.config.Buses), func(i int) string { return c.config.Buses[i].Device })
 	c.once("sensor", "name", len(c.config.Sensors), func(i int) string { return c.config.Sensors[i].Name })
@@ -31,6 +32,24 @@ func (c *checker) reserve() {
 	s := &c.config.Store
 	if s.MaxBytes > 0 && s.Reserve > s.MaxBytes/2 {
 		c.add(c.line("store.reserve"), "store.reserve", fmt.Sprintf("%s is more than half of max_bytes, which is %s", s.Reserve, s.MaxBytes), "")
+	}
+}
+
+// pairs checks that keys which need each other are both there.
+func (c *checker) pairs() {
+	certificate, key := c.line("hub.certificate_file"), c.line("hub.key_file")
+	switch {
+	case certificate > 0 && key == 0:
+		c.add(certificate, "hub.certificate_file", "has no private key", "set hub.key_file too; it may name the same file")
+	case key > 0 && certificate == 0:
+		c.add(key, "hub.key_file", "has no certificate", "set hub.certificate_file too")
+	}
+	credentials := c.line("hub.proxy_credentials_file")
+	switch {
+	case credentials > 0 && c.line("hub.proxy") == 0:
+		c.add(credentials, "hub.proxy_credentials_file", "out of place: there is no proxy", "set hub.proxy too")
+	case credentials > 0 && c.config.Hub.Proxy == ProxyFromEnvironment:
+		c.add(credentials, "hub.proxy_credentials_file", "out of place: the environment names user and password with the proxy", "name the proxy in hub.proxy")
 	}
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -57,6 +58,27 @@ func hostPort(s string) (problem, hint string) {
 	n, bad := strconv.ParseUint(port, 10, 16)
 	if err != nil || bad != nil || host == "" || n == 0 {
 		return quote(s) + " is not host:port", "such as 192.0.2.10:5671"
+	}
+	return "", ""
+}
+
+// proxyURL accepts "http://host:port" and ProxyFromEnvironment. A password is not
+// shown.
+func proxyURL(s string) (problem, hint string) {
+	if s == ProxyFromEnvironment {
+		return "", ""
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err == nil && u.User != nil, strings.Contains(s, "@"):
+		return "holds a user name", "put user:password into a file of its own, mode 0600, and name that file in hub.proxy_credentials_file"
+	case err == nil && u.Scheme == "https":
+		return quote(s) + ": a proxy is spoken to in clear text only, with http", "what passes through it is encrypted from here to the hub"
+	case err != nil || u.Scheme != "http" || u.Path != "" && u.Path != "/" || u.RawQuery != "":
+		return quote(s) + " is not http://host:port", "or " + ProxyFromEnvironment
+	}
+	if problem, _ := hostPort(u.Host); problem != "" {
+		return quote(s) + " is not http://host:port", "or " + ProxyFromEnvironment
 	}
 	return "", ""
 }

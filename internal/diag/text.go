@@ -64,7 +64,11 @@ func WriteStatus(w io.Writer, s Status) error {
 	p.queue(s.Queue, s.Store, s.AtRiskS)
 	p.store(s.Store)
 	l := s.Link
-	link := clean(cmp.Or(l.Phase, "unknown")) + " for " + span(l.SinceS)
+	link := clean(cmp.Or(l.Phase, "unknown"))
+	if l.Phase == "online" && l.Transport != "" {
+		link += " over " + clean(l.Transport)
+	}
+	link += " for " + span(l.SinceS)
 	if l.NextAttemptInS > 0 {
 		link += ", next attempt in " + span(l.NextAttemptInS)
 	}

@@ -43,6 +43,7 @@ type Status struct {
 // Link is the connection to the hub.
 type Link struct {
 	Phase          string  `json:"phase"`                       // clock, no-identity, dialing, authorizing, online, waiting
+	Transport      string  `json:"transport,omitempty"`         // of the last connection: amqp, websocket
 	SinceS         float64 `json:"since_s"`                     // in this phase, in seconds
 	NextAttemptInS float64 `json:"next_attempt_in_s,omitempty"` // while waiting, in seconds
 	Connects       uint64  `json:"connects"`
