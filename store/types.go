@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -78,8 +79,14 @@ type ID struct {
 
 // String returns the message-id: store in 16 hex digits, then epoch, class and
 // sequence in decimal, joined by dashes.
-func (id ID) String() string {
-	return fmt.Sprintf("%x-%d-%d-%d", id.Store, id.Epoch, id.Class, id.Seq)
+func (id ID) String() string { return string(id.AppendTo(make([]byte, 0, 48))) }
+
+// AppendTo appends the message-id to b, for those who write many.
+func (id ID) AppendTo(b []byte) []byte {
+	b = hex.AppendEncode(b, id.Store[:])
+	b = strconv.AppendUint(append(b, '-'), uint64(id.Epoch), 10)
+	b = strconv.AppendUint(append(b, '-'), uint64(id.Class), 10)
+	return strconv.AppendUint(append(b, '-'), id.Seq, 10)
 }
 
 // ParseID reads what ID.String wrote.

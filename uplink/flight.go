@@ -14,10 +14,11 @@ import (
 
 var errStopped = errors.New("stopped before the hub answered")
 
-// item is one message on its way.
+// item is one transfer on its way: a message, a batch or a pack.
 type item struct {
-	lease   *store.Lease
-	id      store.ID
+	lease   *store.Lease // nil once its records are settled
+	records []store.Record
+	trial   *trial
 	size    int
 	sent    time.Time
 	receipt amqp.SendReceipt
@@ -28,14 +29,38 @@ type item struct {
 type flight struct {
 	*Drain
 	sender *amqp.Sender
+	loader *loader
 	queue  chan item // sent, not answered; holds a whole window
+	gate   time.Time // when readings that wait for others to share a message go
 
-	limit       context.Context // ends the wait for an answer; see wait
+	suspects []parcel // of rejected transfers, to be sent again; under mu
+	most     int      // a batch holds at most this many bytes; under mu
+
+	ids         []store.ID      // of the settling side
+	limit       context.Context // ends the wait for an answer; see answer
 	cancelLimit context.CancelFunc
 }
 
 func newFlight(d *Drain, sender *amqp.Sender) *flight {
-	return &flight{Drain: d, sender: sender, queue: make(chan item, d.opts.Window), cancelLimit: func() {}}
+	f := &flight{
+		Drain:  d,
+		sender: sender,
+		loader: &loader{
+			timeline: d.opts.Timeline,
+			letter:   newLetter(),
+			weigh:    d.budget != nil && !d.budget.steps,
+		},
+		queue:       make(chan item, d.opts.Window),
+		most:        maxBatch,
+		cancelLimit: func() {},
+	}
+	if d.opts.Gzip {
+		f.loader.gz = &zipper{}
+	}
+	if sender != nil && sender.MaxMessageSize() > 0 {
+		f.most = int(min(maxBatch, sender.MaxMessageSize()))
+	}
+	return f
 }
 
 // run returns when the link is of no more use or ctx ends, with every lease
@@ -44,6 +69,7 @@ func (f *flight) run(ctx context.Context) error {
 	life, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(nil)
 	defer func() { f.cancelLimit() }()
+	defer f.dismiss()
 	sending, stop := context.WithCancel(ctx)
 	defer stop()
 	answered := make(chan error, 1)
@@ -60,6 +86,13 @@ func (f *flight) run(ctx context.Context) error {
 	}
 }
 
+// dismiss gives back what was to be sent again.
+func (f *flight) dismiss() {
+	for p, ok := f.suspect(); ok; p, ok = f.suspect() {
+		f.giveBack(&item{lease: p.lease, records: p.records, trial: p.trial})
+	}
+}
+
 // send leases and sends until ctx ends or the link does.
 func (f *flight) send(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -70,62 +103,149 @@ func (f *flight) send(ctx context.Context) error {
 		if err := f.pace.ready(ctx); err != nil {
 			return err
 		}
-		limit, _ := f.pace.window()
-		lease, err := f.opts.Store.Next(ctx, store.Want{
-			Records:   max(1, limit/2),
-			Bytes:     f.opts.WindowBytes / 2,
-			LiveFirst: f.opts.LiveFirst,
-		})
-		if err != nil {
-			return fmt.Errorf("lease records: %w", err)
+		p, ok := f.suspect()
+		if !ok {
+			var err error
+			if p, err = f.lease(ctx); err != nil {
+				return err
+			}
 		}
-		records := lease.Records()
-		n, err := f.sendAll(ctx, g, lease, records)
-		if n < len(records) {
-			lease.Release(ids(records[n:])...)
-		}
-		if err != nil && !errors.Is(err, errPaused) {
+		if err := f.dispatch(ctx, g, p); err != nil && !errors.Is(err, errPaused) && !errors.Is(err, errHeld) {
 			return err
 		}
 	}
 }
 
-func ids(records []store.Record) []store.ID {
-	out := make([]store.ID, len(records))
+// dispatch sends the records of a parcel in order and gives back what it cannot
+// send now. What was rejected meanwhile goes first: it is older.
+func (f *flight) dispatch(ctx context.Context, g *guard, p parcel) error {
+	together := p.trial != nil || len(p.records) >= batchFrom || f.opts.Pack
+	for len(p.records) > 0 {
+		if p.trial == nil {
+			for q, ok := f.suspect(); ok; q, ok = f.suspect() {
+				if err := f.dispatch(ctx, g, q); err != nil {
+					f.putBack(p)
+					return err
+				}
+			}
+		}
+		n, err := f.sendOne(ctx, g, p, together)
+		p.records = p.records[n:]
+		if err != nil {
+			f.putBack(p)
+			return err
+		}
+	}
+	return nil
+}
+
+// putBack returns what is left of a parcel to the store.
+func (f *flight) putBack(p parcel) {
+	if len(p.records) == 0 {
+		return
+	}
+	if p.trial != nil {
+		f.giveBack(&item{lease: p.lease, records: p.records, trial: p.trial})
+		return
+	}
+	p.lease.Release(ids(nil, p.records)...)
+}
+
+func ids(out []store.ID, records []store.Record) []store.ID {
 	for i := range records {
-		out[i] = records[i].ID
+		out = append(out, records[i].ID)
 	}
 	return out
 }
 
-// sendAll sends the records of one lease in order and returns how many it dealt
-// with.
-func (f *flight) sendAll(ctx context.Context, g *guard, lease *store.Lease, records []store.Record) (int, error) {
-	for i := range records {
-		r := &records[i]
-		it := item{lease: lease, id: r.ID, size: size(r)}
-		msg, err := newMessage(r, f.opts.Timeline)
-		if err != nil {
-			f.bury(&it, err)
-			continue
-		}
-		if err := f.pace.enter(ctx, it.size); err != nil {
-			return i, err
-		}
-		it.sent = time.Now()
-		g.arm()
-		it.receipt, err = f.sender.SendWithReceipt(ctx, msg, nil)
-		g.disarm()
-		if err != nil {
-			f.pace.leave(it.size)
-			if !unsendable(err) {
-				return i, sendError(ctx, err)
-			}
-			f.bury(&it, fmt.Errorf("cannot be sent: %s", words(err)))
-			continue
-		}
-		f.count(func(s *DrainStats) { s.Sent++ })
-		f.queue <- it
+// sendOne makes one transfer of the first records of p and sends it. It returns
+// how many records it dealt with: those of a failed send are none of them.
+func (f *flight) sendOne(ctx context.Context, g *guard, p parcel, together bool) (int, error) {
+	if f.mustWait(p.records[0].Class) {
+		return 0, errHeld
 	}
-	return len(records), nil
+	c, err := f.load(p.records, together)
+	it := item{lease: p.lease, records: p.records[:max(c.n, 1)], trial: p.trial, size: c.size}
+	if err != nil {
+		f.bury(&it, err)
+		return 1, nil
+	}
+	if err := f.pace.enter(ctx, it.size, c.n); err != nil {
+		return 0, err
+	}
+	it.sent = time.Now()
+	g.arm()
+	it.receipt, err = f.sender.SendWithReceipt(ctx, c.msg, nil)
+	g.disarm()
+	if err != nil {
+		f.pace.leave(it.size)
+		switch {
+		case !unsendable(err):
+			return 0, sendError(ctx, err)
+		case c.n > 1:
+			f.bisect(&it, true)
+		default:
+			f.bury(&it, fmt.Errorf("cannot be sent: %s", words(err)))
+		}
+		return c.n, nil
+	}
+	f.budget.spend(&c)
+	f.sent(&c)
+	f.queue <- it
+	return c.n, nil
+}
+
+func (f *flight) sent(c *cargo) {
+	f.count(func(s *DrainStats) {
+		s.Sent += uint64(c.n)
+		s.Transfers++
+		switch {
+		case c.msg.Format == batchFormat:
+			s.Batches++
+			s.LastBatch = c.n
+		case c.n > 1:
+			s.Packs++
+			s.LastBatch = c.n
+		}
+	})
+}
+
+// load makes the next transfer of records of one class: a pack, a batch or a
+// single message. The error is about the first record.
+func (f *flight) load(records []store.Record, together bool) (cargo, error) {
+	most, limit := f.share()
+	run := min(most, len(records))
+	if !together || run < 2 {
+		return f.loader.single(&records[0])
+	}
+	packs := f.opts.Pack && packable(&records[0])
+	for i := range run {
+		if r := &records[i]; r.Class != records[0].Class || f.opts.Pack && packable(r) != packs {
+			run = i
+			break
+		}
+	}
+	var c cargo
+	switch {
+	case run < 2:
+	case packs:
+		c = f.loader.pack(records[:run], limit)
+	case f.opts.BatchRecords > 1:
+		c = f.loader.batch(records[:run], limit)
+	}
+	if c.n < 2 {
+		return f.loader.single(&records[0])
+	}
+	return c, nil
+}
+
+// share is how many records and bytes one transfer may hold now.
+func (f *flight) share() (records, bytes int) {
+	records, bytes = f.pace.share()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.most == 0 {
+		return 1, bytes
+	}
+	return records, min(bytes, f.most)
 }

@@ -21,46 +21,105 @@ const (
 	propUncertainty  = "time-uncertainty"         // decimal seconds, from one second up
 	annotationDT     = "dt-subject"               // IoT Plug and Play component
 	creationLayout   = "2006-01-02T15:04:05.000Z"
+
+	contentJSON  = "application/json"
+	encodingUTF8 = "utf-8"
+	encodingGzip = "gzip"
 )
+
+// letter is the message of one record, or of one pack. Its memory is used for one
+// after the other: go-amqp has copied what it sends when the call returns.
+type letter struct {
+	msg                   amqp.Message
+	properties            amqp.MessageProperties
+	props                 map[string]any
+	annotations           amqp.Annotations
+	data                  [1][]byte
+	contentType, encoding string
+}
+
+func newLetter() *letter {
+	return &letter{props: map[string]any{}, annotations: amqp.Annotations{}}
+}
 
 // newMessage maps a record to the message that is sent for it. The time is
 // resolved here and not earlier, with all that was learned since about the boot
 // the record was taken in. The error says that the record cannot be encoded.
 func newMessage(r *store.Record, timeline clock.Timeline) (*amqp.Message, error) {
+	return newLetter().write(r, timeline, nil)
+}
+
+// write is newMessage into the memory of l, with the body packed by gz when that
+// pays; gz may be nil.
+func (l *letter) write(r *store.Record, timeline clock.Timeline, gz *zipper) (*amqp.Message, error) {
 	if err := encodable(r); err != nil {
 		return nil, err
 	}
-	props := make(map[string]any, len(r.Props)+3)
+	clear(l.props)
 	for k, v := range r.Props {
-		props[k] = v
+		l.props[k] = v
 	}
-	props[propSeq] = strconv.FormatUint(r.Seq, 10)
-	if at, off := timeline.Resolve(r.Stamp); !at.IsZero() {
-		props[propCreationTime] = at.UTC().Format(creationLayout)
-		if off >= time.Second {
-			props[propUncertainty] = strconv.FormatFloat(off.Round(time.Millisecond).Seconds(), 'f', -1, 64)
-		}
+	l.props[propSeq] = strconv.FormatUint(r.Seq, 10)
+	l.date(timeline.Resolve(r.Stamp))
+	body, zipped := gz.squeeze(r.Body)
+	l.address(r.ID.String(), r.CorrelationID, r.ContentType, r.Subject, zipped)
+	return l.close(body), nil
+}
+
+// date says when what is in the letter happened, as far as that is known.
+func (l *letter) date(at time.Time, off time.Duration) {
+	if at.IsZero() {
+		return
 	}
-	p := &amqp.MessageProperties{MessageID: r.ID.String()}
-	if r.CorrelationID != "" {
-		p.CorrelationID = r.CorrelationID
+	l.props[propCreationTime] = at.UTC().Format(creationLayout)
+	if off >= time.Second {
+		l.props[propUncertainty] = uncertainty(off)
 	}
-	if r.ContentType != "" {
-		p.ContentType = &r.ContentType
-		if isText(r.ContentType) {
-			encoding := "utf-8"
-			p.ContentEncoding = &encoding
-		}
+}
+
+func uncertainty(off time.Duration) string {
+	return strconv.FormatFloat(off.Round(time.Millisecond).Seconds(), 'f', -1, 64)
+}
+
+// address fills the standard properties and the annotations.
+func (l *letter) address(id, correlation, contentType, subject string, zipped bool) {
+	l.properties = amqp.MessageProperties{MessageID: id}
+	if correlation != "" {
+		l.properties.CorrelationID = correlation
 	}
-	m := &amqp.Message{Properties: p, ApplicationProperties: props, Data: [][]byte{r.Body}}
-	if r.Subject != "" {
-		m.Annotations = amqp.Annotations{annotationDT: r.Subject}
+	if l.contentType = contentType; contentType != "" {
+		l.properties.ContentType = &l.contentType
 	}
-	return m, nil
+	if l.encoding = encodingOf(contentType, zipped); l.encoding != "" {
+		l.properties.ContentEncoding = &l.encoding
+	}
+	l.msg = amqp.Message{Properties: &l.properties, ApplicationProperties: l.props}
+	if subject != "" {
+		l.annotations[annotationDT] = subject
+		l.msg.Annotations = l.annotations
+	}
+}
+
+func (l *letter) close(body []byte) *amqp.Message {
+	l.data[0] = body
+	l.msg.Data = l.data[:]
+	return &l.msg
+}
+
+// encodingOf is the content-encoding: IoT hubs look into a body, for routing,
+// only when it says utf-8.
+func encodingOf(contentType string, zipped bool) string {
+	switch {
+	case zipped:
+		return encodingGzip
+	case isText(contentType):
+		return encodingUTF8
+	}
+	return ""
 }
 
 func isText(contentType string) bool {
-	return contentType == "application/json" || strings.HasPrefix(contentType, "application/json;") ||
+	return contentType == contentJSON || strings.HasPrefix(contentType, contentJSON+";") ||
 		strings.HasPrefix(contentType, "text/")
 }
 
@@ -83,7 +142,8 @@ func encodable(r *store.Record) error {
 	return nil
 }
 
-// size is what a record costs in the window: its body and its properties.
+// size is what a record costs in the window, and what the hub meters: its body
+// and its properties.
 func size(r *store.Record) int {
 	n := len(r.Body) + len(r.Subject) + len(r.ContentType) + len(r.CorrelationID)
 	for k, v := range r.Props {

@@ -123,6 +123,7 @@ func (r *rig) build(hopts hub.Options, sopts store.Options) {
 		Timeline:     clock.NewTimeline(r.clock),
 		DeviceID:     func() string { return deviceID },
 		SettleWithin: 10 * time.Second,
+		BatchRecords: 1,
 		BackoffMin:   time.Millisecond,
 		BackoffMax:   20 * time.Millisecond,
 		Log:          logger(),

@@ -7,11 +7,9 @@ import (
 	"time"
 
 	"github.com/Azure/go-amqp"
-
-	"fieldpost/store"
 )
 
-// settle waits for the answers in the order of sending and settles each record.
+// settle waits for the answers in the order of sending and settles the records.
 // After the first answer that does not come it stops the sending side and takes
 // of the others only the answers that are there; life ends the waiting.
 func (f *flight) settle(life context.Context, stop context.CancelFunc) error {
@@ -64,49 +62,76 @@ func (f *flight) answer(life context.Context, it *item) (amqp.DeliveryState, err
 		case life.Err() != nil:
 			return nil, context.Cause(life)
 		case f.limit.Err() == nil:
-			return nil, fmt.Errorf("wait for the answer to %s: %w", it.id, err)
+			return nil, fmt.Errorf("wait for the answer to %s: %w", it.name(), err)
 		case !time.Now().Before(until):
-			return nil, fmt.Errorf("no answer to %s within %s", it.id, f.opts.SettleWithin)
+			f.pace.unanswered()
+			return nil, fmt.Errorf("no answer to %s within %s", it.name(), f.opts.SettleWithin)
 		}
 	}
 }
 
-// apply settles one record by the state of its delivery. Only accepted removes
-// it. What is not settled here is given back by the caller. The error says that
-// the hub refuses us, not the message.
+// name is the message-id of a record, and how many came with it.
+func (it *item) name() string {
+	name := it.records[0].ID.String()
+	if n := len(it.records) - 1; n > 0 {
+		name += fmt.Sprintf(" and %d more", n)
+	}
+	return name
+}
+
+// apply settles the records of one transfer by the state of its delivery. Only
+// accepted removes them. What is not settled here is given back by the caller.
+// The error says that the hub refuses us, not the message.
 func (f *flight) apply(it *item, state amqp.DeliveryState) error {
 	switch s := state.(type) {
 	case *amqp.StateAccepted:
 		f.accept(it)
 	case *amqp.StateRejected:
-		switch v := f.judge(it.id, s.Error); v {
-		case verdictDead:
-			delete(f.tries, it.id)
-			f.bury(it, &RejectedError{s.Error})
-		case verdictRefused:
-			return fmt.Errorf("message %s rejected: %w", it.id, s.Error)
-		default:
-			f.slowDown(it, (&RejectedError{s.Error}).Error(), throttledFactor)
-		}
+		return f.reject(it, &RejectedError{s.Error})
 	case *amqp.StateReleased:
-		f.slowDown(it, "released", 1)
+		f.slowDown(it, "released", hintBack, pleaAgain)
 	case *amqp.StateModified:
-		f.slowDown(it, "modified", 1)
+		f.slowDown(it, "modified", hintBack, pleaAgain)
 	default:
-		f.slowDown(it, "settled without an outcome", 1)
+		f.slowDown(it, "settled without an outcome", hintBack, pleaAgain)
+	}
+	return nil
+}
+
+func (f *flight) reject(it *item, cause *RejectedError) error {
+	id := it.records[0].ID
+	v, hint := f.judge(id, cause.Remote)
+	switch v {
+	case verdictDead:
+		delete(f.tries, id)
+		if len(it.records) > 1 {
+			f.bisect(it, tooLarge(cause.Remote))
+		} else {
+			f.bury(it, cause)
+		}
+	case verdictRefused:
+		return fmt.Errorf("message %s rejected: %w", it.name(), cause.Remote)
+	case verdictQuota:
+		f.slowDown(it, cause.Error(), hint, pleaQuota)
+	default:
+		f.slowDown(it, cause.Error(), hint, pleaSlower)
 	}
 	return nil
 }
 
 func (f *flight) accept(it *item) {
-	it.lease.Ack(it.id)
+	f.ids = ids(f.ids[:0], it.records)
+	it.lease.Ack(f.ids...)
 	it.lease = nil
 	if len(f.tries) > 0 {
-		delete(f.tries, it.id)
+		for _, id := range f.ids {
+			delete(f.tries, id)
+		}
 	}
-	recovered := f.pace.accepted(it.sent)
+	f.verdict(it.trial, len(it.records), false)
+	recovered := f.pace.accepted(it.sent, it.size)
 	f.done(func(s *DrainStats) {
-		s.Accepted++
+		s.Accepted += uint64(len(it.records))
 		if recovered {
 			s.LastOutcome = ""
 		}
@@ -114,14 +139,18 @@ func (f *flight) accept(it *item) {
 	if recovered {
 		f.opts.Log.Info("the hub accepts again")
 	}
-	f.tell(Settlement{ID: it.id, Outcome: OutcomeAccepted})
+	for _, id := range f.ids {
+		f.tell(Settlement{ID: id, Outcome: OutcomeAccepted})
+	}
 }
 
-// bury makes a dead letter of a record, with the reason in the words of whoever
-// gave it.
+// bury makes a dead letter of the one record of it, with the reason in the words
+// of whoever gave it.
 func (f *flight) bury(it *item, cause error) {
-	it.lease.Dead(it.id, cause)
+	id := it.records[0].ID
+	it.lease.Dead(id, cause)
 	it.lease = nil
+	f.verdict(it.trial, 1, true)
 	known := false
 	f.done(func(s *DrainStats) {
 		s.Rejected++
@@ -132,26 +161,30 @@ func (f *flight) bury(it *item, cause error) {
 	if known {
 		log = f.opts.Log.Debug
 	}
-	log("record set aside as a dead letter", "id", it.id.String(), "cause", cause)
-	f.tell(Settlement{ID: it.id, Outcome: OutcomeDead, Cause: cause})
+	log("record set aside as a dead letter", "id", id.String(), "cause", cause)
+	f.tell(Settlement{ID: id, Outcome: OutcomeDead, Cause: cause})
 }
 
 func (f *flight) giveBack(it *item) {
-	it.lease.Release(it.id)
+	back := ids(nil, it.records)
+	it.lease.Release(back...)
 	it.lease = nil
-	f.count(func(s *DrainStats) { s.Resent++ })
-	f.tell(Settlement{ID: it.id, Outcome: OutcomeGivenBack})
+	f.verdict(it.trial, len(back), true)
+	f.count(func(s *DrainStats) { s.Resent += uint64(len(back)) })
+	for _, id := range back {
+		f.tell(Settlement{ID: id, Outcome: OutcomeGivenBack})
+	}
 }
 
-func (f *flight) slowDown(it *item, outcome string, factor int) {
-	f.count(func(s *DrainStats) { s.LastOutcome = outcome })
-	event, until := f.pace.slow(it.sent, factor)
+func (f *flight) slowDown(it *item, outcome, hint string, asked plea) {
+	f.count(func(s *DrainStats) { s.LastOutcome, s.HeldHint = outcome, hint })
+	event, until := f.pace.slow(it.sent, asked)
 	if event > 0 {
 		level := slog.LevelWarn
 		if event > 1 {
 			level = slog.LevelDebug
 		}
-		f.opts.Log.Log(context.Background(), level, "the hub handed a message back, sending pauses", "id", it.id.String(), "outcome", outcome, "pause", time.Until(until))
+		f.opts.Log.Log(context.Background(), level, "the hub handed records back, sending pauses", "records", it.name(), "outcome", outcome, "hint", hint, "pause", time.Until(until))
 	}
 }
 
@@ -178,52 +211,4 @@ func (e *RejectedError) Unwrap() error {
 		return nil
 	}
 	return e.Remote
-}
-
-type verdict int
-
-const (
-	verdictLater   verdict = iota // the hub cannot now
-	verdictDead                   // the message can never be taken
-	verdictRefused                // the hub does not want us
-)
-
-// rejectionsToDie is how often a record may be rejected for a reason that is
-// neither known as a matter of time nor as one of content.
-const rejectionsToDie = 3
-
-// judge reads a rejection. Unknown reasons are tried again a few times: a record
-// is not set aside on the word of a hub that is only confused, nor may it block
-// the queue for ever.
-func (f *flight) judge(id store.ID, e *amqp.Error) verdict {
-	if e == nil {
-		return f.unknown(id)
-	}
-	switch e.Condition {
-	case amqp.ErrCondMessageSizeExceeded, amqp.ErrCondDecodeError, amqp.ErrCondInvalidField, amqp.ErrCondNotAllowed,
-		amqp.ErrCondNotImplemented, amqp.ErrCondFrameSizeTooSmall, condArgumentError, condArgumentRange:
-		return verdictDead
-	case amqp.ErrCondUnauthorizedAccess, amqp.ErrCondNotFound:
-		return verdictRefused
-	case amqp.ErrCondResourceLimitExceeded, amqp.ErrCondInternalError, amqp.ErrCondResourceLocked, amqp.ErrCondConnectionForced,
-		amqp.ErrCondDetachForced, condTimeout, condThrottled, condServerBusy, condQuotaExceeded, condHubSuspended:
-		return verdictLater
-	}
-	switch code := hubErrorCode(e.Description); {
-	case code/1000 == 413:
-		return verdictDead
-	case code/1000 == 429, code/1000 >= 500:
-		return verdictLater
-	}
-	return f.unknown(id)
-}
-
-func (f *flight) unknown(id store.ID) verdict {
-	if len(f.tries) >= f.opts.Window {
-		clear(f.tries)
-	}
-	if f.tries[id]++; f.tries[id] >= rejectionsToDie {
-		return verdictDead
-	}
-	return verdictLater
 }

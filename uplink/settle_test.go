@@ -56,7 +56,7 @@ func TestApplyEveryState(t *testing.T) {
 				t.Fatal(err)
 			}
 			f := newFlight(NewDrain(DrainOptions{Store: s}), nil)
-			it := item{lease: lease, id: lease.Records()[0].ID, sent: time.Now()}
+			it := item{lease: lease, records: lease.Records(), sent: time.Now()}
 			if err := f.apply(&it, v.state); (err != nil) != v.refused {
 				t.Errorf("apply: %v", err)
 			}
@@ -78,7 +78,7 @@ func TestApplyEveryState(t *testing.T) {
 			}
 			if got == queued {
 				again, err := s.Next(ctx, store.Want{Records: 1})
-				if err != nil || again.Records()[0].ID != it.id {
+				if err != nil || again.Records()[0].ID != it.records[0].ID {
 					t.Fatalf("not handed out again with the same id: %v", err)
 				}
 				again.Ack()
