@@ -56,16 +56,40 @@ func (t *BootTable) Entries() []Boot {
 func (t *BootTable) Resolve(st clock.Stamp) (at time.Time, uncertainty time.Duration) {
 	now := t.clock.Now()
 	t.learn(now)
-	if st.Trust == clock.TrustSynced || st.Boot == now.Boot {
-		return t.line.Resolve(st)
+	return t.resolve(st, now.Boot, t.line)
+}
+
+// resolve leaves to line what the present boot or the stamp itself knows best.
+func (t *BootTable) resolve(st clock.Stamp, present [16]byte, line clock.Timeline) (at time.Time, uncertainty time.Duration) {
+	if st.Trust == clock.TrustSynced || st.Boot == present {
+		return line.Resolve(st)
 	}
 	t.mu.Lock()
 	b, ok := t.find(st.Boot)
 	t.mu.Unlock()
 	if !ok || b.Began.IsZero() || b.Uncertainty > 0 && st.Trust == clock.TrustPlausible {
-		return t.line.Resolve(st)
+		return line.Resolve(st)
 	}
 	return b.Began.Add(st.BootTime), b.Uncertainty
+}
+
+// Snapshot implements clock.Snapshotter.
+func (t *BootTable) Snapshot() clock.Timeline {
+	now := t.clock.Now()
+	t.learn(now)
+	return &bootMoment{t, now.Boot, t.line.Snapshot()}
+}
+
+// bootMoment is a BootTable that does not look at the clock.
+type bootMoment struct {
+	table   *BootTable
+	present [16]byte
+	line    clock.Timeline
+}
+
+// Resolve implements clock.Timeline.
+func (m *bootMoment) Resolve(st clock.Stamp) (at time.Time, uncertainty time.Duration) {
+	return m.table.resolve(st, m.present, m.line)
 }
 
 func (t *BootTable) find(id [16]byte) (Boot, bool) {

@@ -41,6 +41,14 @@ type loader struct {
 	data   [][]byte
 }
 
+// look has the clock read once for the records that are loaded next.
+func (l *loader) look(t clock.Timeline) {
+	l.timeline = t
+	if s, ok := t.(clock.Snapshotter); ok {
+		l.timeline = s.Snapshot()
+	}
+}
+
 func steps(size int) int { return max(1, (size+meterStep-1)/meterStep) }
 
 // single loads one record.

@@ -1,144 +1,373 @@
 package uplink_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/Azure/go-amqp"
 
-	"fieldpost/hub"
+	"fieldpost/internal/clock"
 	"fieldpost/store"
 	"fieldpost/uplink"
-	"fieldpost/uplink/auth"
 )
 
-const (
-	benchMessages   = 20000
-	benchSequential = 3000
-	benchWindow     = 512
-)
+// benchChild tells a copy of the test program which part of a benchmark it is.
+const benchChild = "FIELDPOST_BENCH_CHILD"
 
-// BenchmarkDrain compares, over one local hub and TLS on loopback, messages of
-// 200 bytes with three properties: Send one after the other, SendWithReceipt with
-// a window of 512 and nothing else, and the Drain with that window from the memory
-// of the store. The last metrics are the ratios.
+func TestMain(m *testing.M) {
+	task := os.Getenv(benchChild)
+	if task == "" {
+		os.Exit(m.Run())
+	}
+	if err := runChild(task); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// benchTask is one way to send the same messages, in a process of its own.
+type benchTask struct {
+	Way      string // sink, fill, or one of benchWays
+	Messages int
+	Addr     string        // of the sink
+	Delay    time.Duration // added to the round trip
+	Dir      string        // of the store
+}
+
+type benchResult struct {
+	Seconds float64 // from the first message to the last answer
+	CPU     float64 // seconds of both kinds, in that time
+	RSS     int64   // at most, bytes
+}
+
+// benchWays are compared with each other. Those of the drain send from the memory
+// of the store, or from its file after a restart.
+var benchWays = []string{
+	"raw-sequential", "raw-window512", "raw-batch100x8",
+	"drain-memory-single", "drain-disk-single", "drain-memory-batch100x8", "drain-disk-batch100x8", "drain-disk-default",
+}
+
+// BenchmarkDrain sends messages of 200 bytes with three properties over TLS on
+// loopback to a sink that accepts them, each way in a process of its own: go-amqp
+// one after the other, with 512 on their way, and in batches of 100 with 8 on
+// their way; the drain with the same windows, and as it is by default. Each
+// message of a batch is encoded when it is sent, by all of them.
 func BenchmarkDrain(b *testing.B) {
-	r := &rig{t: b}
-	r.build(hub.Options{}, store.Options{MaxMemory: 256 << 20, MaxBytes: 1 << 30, CommitEvery: time.Hour, CommitBytes: 1 << 30})
-	r.dopts.Window, r.dopts.WindowBytes = benchWindow, 8<<20
-	var sequential, receipts, drain time.Duration
-	rounds := 0
-	for b.Loop() {
-		sequential += benchSender(b, r, sendSequentially)
-		receipts += benchSender(b, r, sendWithReceipts)
-		drain += benchDrain(b, r)
-		rounds++
-	}
-	perSecond := func(n int, d time.Duration) float64 { return float64(n*rounds) / d.Seconds() }
-	seq, raw, ours := perSecond(benchSequential, sequential), perSecond(benchMessages, receipts), perSecond(benchMessages, drain)
-	b.ReportMetric(seq, "sequential-msg/s")
-	b.ReportMetric(raw, "receipts512-msg/s")
-	b.ReportMetric(ours, "drain512-msg/s")
-	b.ReportMetric(ours/raw, "drain/receipts")
-	b.ReportMetric(ours/seq, "drain/sequential")
-	b.ReportMetric(0, "ns/op")
-}
-
-func benchSender(b *testing.B, r *rig, send func(context.Context, *testing.B, *amqp.Sender)) time.Duration {
-	b.Helper()
-	ctx := b.Context()
-	id := r.identity()
-	nc, err := tls.Dial("tcp", id.Addr, &tls.Config{RootCAs: id.RootCAs})
-	if err != nil {
-		b.Fatal(err)
-	}
-	conn, err := amqp.NewConn(ctx, nc, &amqp.ConnOptions{HostName: id.Host, SASLType: amqp.SASLTypeAnonymous()})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer conn.Close()
-	audience := auth.Audience(id.Host, id.DeviceID, "")
-	if err := auth.PutToken(ctx, conn, audience, id.Key.Sign(audience, "", time.Now().Add(time.Hour))); err != nil {
-		b.Fatal(err)
-	}
-	session, err := conn.NewSession(ctx, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	sender, err := session.NewSender(ctx, "/devices/"+id.DeviceID+"/messages/events", nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	began := time.Now()
-	send(ctx, b, sender)
-	return time.Since(began)
-}
-
-func benchMessage() *amqp.Message {
-	contentType, encoding := "application/json", "utf-8"
-	return &amqp.Message{
-		Properties:            &amqp.MessageProperties{MessageID: "a102030405060708-7-2-42", ContentType: &contentType, ContentEncoding: &encoding},
-		ApplicationProperties: map[string]any{"sensor": "boiler", "seq": "42", "iothub-creation-time-utc": "2026-03-04T05:06:07.089Z"},
-		Annotations:           amqp.Annotations{"dt-subject": "boiler"},
-		Data:                  [][]byte{benchBody()},
-	}
-}
-
-func benchBody() []byte { return []byte(`{"x":"` + strings.Repeat("x", 192) + `"}`) }
-
-func sendSequentially(ctx context.Context, b *testing.B, sender *amqp.Sender) {
-	for range benchSequential {
-		if err := sender.Send(ctx, benchMessage(), nil); err != nil {
-			b.Fatal(err)
+	for _, rtt := range []time.Duration{0, 20 * time.Millisecond, 200 * time.Millisecond} {
+		for _, way := range benchWays {
+			n := benchMessages(way, rtt)
+			b.Run(fmt.Sprintf("rtt=%s/%s", rtt, way), func(b *testing.B) {
+				var sum benchResult
+				for range b.N {
+					r := benchOnce(b, benchTask{Way: way, Messages: n, Delay: rtt})
+					sum.Seconds += r.Seconds
+					sum.CPU += r.CPU
+					sum.RSS = max(sum.RSS, r.RSS)
+				}
+				all := float64(n * b.N)
+				b.ReportMetric(all/sum.Seconds, "msg/s")
+				b.ReportMetric(sum.CPU*1e6/all, "cpu-µs/msg")
+				b.ReportMetric(float64(sum.RSS)/1e6, "MB-rss")
+				b.ReportMetric(0, "ns/op")
+			})
 		}
 	}
 }
 
-func sendWithReceipts(ctx context.Context, b *testing.B, sender *amqp.Sender) {
-	receipts := make(chan amqp.SendReceipt, benchWindow)
-	done := make(chan error, 1)
+// benchMessages is how many messages take a way some seconds.
+func benchMessages(way string, rtt time.Duration) int {
+	per := 1 // on their way
+	switch {
+	case strings.Contains(way, "batch"), strings.Contains(way, "default"):
+		per = 800
+	case way != "raw-sequential":
+		per = 512
+	}
+	if rtt > 0 {
+		return per * int(10*time.Second/rtt)
+	}
+	return map[int]int{1: 10_000, 512: 100_000, 800: 300_000}[per]
+}
+
+func benchOnce(b *testing.B, task benchTask) benchResult {
+	b.Helper()
+	in, out := io.Pipe()
+	defer out.Close()
+	sink := child(b, benchTask{Way: "sink"})
+	sink.Stdin = in
+	from, err := sink.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := sink.Start(); err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = out.Close(); _ = sink.Wait() }()
+	addr, err := bufio.NewReader(from).ReadString('\n')
+	if err != nil {
+		b.Fatal(err)
+	}
+	task.Addr, task.Dir = strings.TrimSpace(addr), b.TempDir()
+	if strings.Contains(task.Way, "disk") {
+		fill := task
+		fill.Way = "fill"
+		if text, err := child(b, fill).CombinedOutput(); err != nil {
+			b.Fatalf("fill: %v: %s", err, text)
+		}
+	}
+	client := child(b, task)
+	var said bytes.Buffer
+	client.Stdout, client.Stderr = &said, os.Stderr
+	if err := client.Run(); err != nil {
+		b.Fatalf("%s: %v", task.Way, err)
+	}
+	var r benchResult
+	if err := json.Unmarshal(said.Bytes(), &r); err != nil {
+		b.Fatalf("%s: %v: %s", task.Way, err, &said)
+	}
+	r.RSS = client.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	return r
+}
+
+func child(b *testing.B, task benchTask) *exec.Cmd {
+	b.Helper()
+	text, err := json.Marshal(task)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := exec.CommandContext(b.Context(), os.Args[0])
+	c.Env = append(os.Environ(), benchChild+"="+string(text))
+	return c
+}
+
+func runChild(text string) error {
+	var task benchTask
+	if err := json.Unmarshal([]byte(text), &task); err != nil {
+		return err
+	}
+	switch task.Way {
+	case "sink":
+		return serveSink()
+	case "fill":
+		return fillStore(task)
+	}
+	send, err := prepare(task)
+	if err != nil {
+		return err
+	}
+	session, err := sinkSession(task)
+	if err != nil {
+		return err
+	}
+	began, before := time.Now(), processorTime()
+	if err := send(session); err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(benchResult{Seconds: time.Since(began).Seconds(), CPU: processorTime() - before})
+}
+
+func processorTime() float64 {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u) // it fails for a wrong first argument only
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
+}
+
+func sinkSession(task benchTask) (*amqp.Session, error) {
+	nc, err := net.Dial("tcp", task.Addr)
+	if err != nil {
+		return nil, err
+	}
+	if task.Delay > 0 {
+		nc = delay(nc, task.Delay)
+	}
+	ctx := context.Background()
+	conn, err := amqp.NewConn(ctx, tls.Client(nc, &tls.Config{InsecureSkipVerify: true}), &amqp.ConnOptions{IdleTimeout: -1})
+	if err != nil {
+		return nil, err
+	}
+	return conn.NewSession(ctx, nil)
+}
+
+// prepare does what is not measured.
+func prepare(task benchTask) (send func(*amqp.Session) error, err error) {
+	if strings.HasPrefix(task.Way, "drain") {
+		return prepareDrain(task)
+	}
+	bodies := benchBodies()
+	return func(session *amqp.Session) error {
+		ctx := context.Background()
+		sender, err := session.NewSender(ctx, "events", nil)
+		if err != nil {
+			return err
+		}
+		switch task.Way {
+		case "raw-sequential":
+			for i := range task.Messages {
+				if err := sender.Send(ctx, benchMessage(i, bodies), nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		case "raw-window512":
+			return pipelined(ctx, sender, 512, task.Messages, func(i int) (*amqp.Message, error) { return benchMessage(i, bodies), nil })
+		default:
+			return pipelined(ctx, sender, 8, task.Messages/100, func(i int) (*amqp.Message, error) {
+				m := &amqp.Message{Format: 0x80013700}
+				for j := range 100 {
+					inner, err := benchMessage(100*i+j, bodies).MarshalBinary()
+					if err != nil {
+						return nil, err
+					}
+					m.Data = append(m.Data, inner)
+				}
+				return m, nil
+			})
+		}
+	}, nil
+}
+
+// pipelined sends n messages with at most window of them on their way.
+func pipelined(ctx context.Context, sender *amqp.Sender, window, n int, message func(int) (*amqp.Message, error)) error {
+	slots, receipts, done := make(chan struct{}, window), make(chan amqp.SendReceipt, window), make(chan error, 1)
 	go func() {
 		for r := range receipts {
 			if _, err := r.Wait(ctx); err != nil {
 				done <- err
 				return
 			}
+			<-slots
 		}
 		done <- nil
 	}()
-	for range benchMessages {
-		r, err := sender.SendWithReceipt(ctx, benchMessage(), nil)
+	for i := range n {
+		slots <- struct{}{}
+		m, err := message(i)
 		if err != nil {
-			b.Fatal(err)
+			return err
+		}
+		r, err := sender.SendWithReceipt(ctx, m, nil)
+		if err != nil {
+			return err
 		}
 		receipts <- r
 	}
 	close(receipts)
-	if err := <-done; err != nil {
-		b.Fatal(err)
+	return <-done
+}
+
+func benchMessage(i int, bodies [][]byte) *amqp.Message {
+	contentType, encoding := "application/json", "utf-8"
+	seq := fmt.Sprint(i)
+	return &amqp.Message{
+		Properties:            &amqp.MessageProperties{MessageID: "a102030405060708-7-2-" + seq, ContentType: &contentType, ContentEncoding: &encoding},
+		ApplicationProperties: map[string]any{"sensor": "boiler", "seq": seq, "iothub-creation-time-utc": time.Now().UTC().Format("2006-01-02T15:04:05.000Z")},
+		Annotations:           amqp.Annotations{"dt-subject": "boiler"},
+		Data:                  [][]byte{bodies[i%len(bodies)]},
 	}
 }
 
-func benchDrain(b *testing.B, r *rig) time.Duration {
-	b.Helper()
-	body := benchBody()
-	for range benchMessages {
-		_, err := r.store.Append(b.Context(), store.Record{
-			ID: store.ID{Class: store.Telemetry}, Kind: store.KindTelemetry, Stamp: r.clock.Now(),
-			Subject: "boiler", ContentType: "application/json", Props: map[string]string{"sensor": "boiler"}, Body: body,
-		})
-		if err != nil {
-			b.Fatal(err)
+// benchBodies are 200 bytes of JSON each, with six values that walk.
+func benchBodies() [][]byte {
+	r := rand.New(rand.NewPCG(1, 2))
+	v := [6]float64{21.5, 1013.2, 44.1, 0.31, 230.4, 49.98}
+	out := make([][]byte, 1000)
+	for i := range out {
+		for j := range v {
+			v[j] *= 1 + (r.Float64()-0.5)/100
+		}
+		text := fmt.Sprintf(`{"temperature":%.3f,"pressure":%.3f,"humidity":%.3f,"flow":%.4f,"voltage":%.3f,"frequency":%.4f,"note":"`, v[0], v[1], v[2], v[3], v[4], v[5])
+		out[i] = []byte(text + strings.Repeat("n", 198-len(text)) + `"}`)
+	}
+	return out
+}
+
+func benchStore(task benchTask) *store.Store {
+	return store.New(store.Options{Dir: task.Dir, NoSync: true, MaxBytes: 512 << 20, DailyWrites: 1 << 40, CommitEvery: 5 * time.Second, MaxMemory: map[bool]int{true: 8 << 20, false: 512 << 20}[task.Way == "fill" || strings.Contains(task.Way, "disk")]})
+}
+
+func appendBench(s *store.Store, task benchTask) error {
+	c, bodies, ctx := clock.System(), benchBodies(), context.Background()
+	for from := 0; from < task.Messages; from += 100 {
+		var records []store.Record
+		for i := from; i < min(from+100, task.Messages); i++ {
+			records = append(records, store.Record{
+				ID: store.ID{Class: store.Telemetry}, Kind: store.KindTelemetry, Stamp: c.Now(),
+				Subject: "boiler", ContentType: "application/json", Props: map[string]string{"sensor": "boiler"}, Body: bodies[i%len(bodies)],
+			})
+		}
+		if _, err := s.Append(ctx, records...); err != nil {
+			return err
 		}
 	}
-	r.opts.OnState = func(uplink.LinkState) {}
-	began := time.Now()
-	r.start()
-	r.drained()
-	took := time.Since(began)
-	r.stop()
-	return took
+	return nil
+}
+
+func fillStore(task benchTask) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s, ended := benchStore(task), make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	if err := s.Flush(ctx); err != nil {
+		return err
+	}
+	if err := appendBench(s, task); err != nil {
+		return err
+	}
+	if got := s.Stats().PerClass[store.Telemetry].Queued; got != uint64(task.Messages) {
+		return fmt.Errorf("%d of %d records are queued", got, task.Messages)
+	}
+	cancel()
+	return <-ended
+}
+
+func prepareDrain(task benchTask) (func(*amqp.Session) error, error) {
+	ctx := context.Background()
+	s := benchStore(task)
+	go func() { _ = s.Run(ctx) }()
+	if err := s.Flush(ctx); err != nil {
+		return nil, err
+	}
+	if strings.Contains(task.Way, "memory") {
+		if err := appendBench(s, task); err != nil {
+			return nil, err
+		}
+	}
+	o := uplink.DrainOptions{Store: s, Timeline: clock.NewTimeline(clock.System()), DeviceID: func() string { return "bench" }}
+	switch {
+	case strings.HasSuffix(task.Way, "single"):
+		o.Window, o.WindowBytes, o.BatchRecords = 512, 8<<20, 1
+	case strings.HasSuffix(task.Way, "batch100x8"):
+		o.Window, o.WindowBytes, o.BatchRecords = 8, 8<<20, 100
+	}
+	d := uplink.NewDrain(o)
+	return func(session *amqp.Session) error {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		served := make(chan error, 1)
+		go func() { served <- d.Serve(ctx, session) }()
+		drained := make(chan error, 1)
+		go func() { drained <- d.Drained(ctx) }()
+		select {
+		case err := <-served:
+			return err
+		case err := <-drained:
+			if got := s.Stats().PerClass[store.Telemetry].Delivered; err == nil && got != uint64(task.Messages) {
+				err = fmt.Errorf("%d of %d records were delivered", got, task.Messages)
+			}
+			return err
+		}
+	}, nil
 }

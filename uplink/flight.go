@@ -46,9 +46,8 @@ func newFlight(d *Drain, sender *amqp.Sender) *flight {
 		Drain:  d,
 		sender: sender,
 		loader: &loader{
-			timeline: d.opts.Timeline,
-			letter:   newLetter(),
-			weigh:    d.budget != nil && !d.budget.steps,
+			letter: newLetter(),
+			weigh:  d.budget != nil && !d.budget.steps,
 		},
 		queue:       make(chan item, d.opts.Window),
 		most:        maxBatch,
@@ -119,6 +118,7 @@ func (f *flight) send(ctx context.Context) error {
 // dispatch sends the records of a parcel in order and gives back what it cannot
 // send now. What was rejected meanwhile goes first: it is older.
 func (f *flight) dispatch(ctx context.Context, g *guard, p parcel) error {
+	f.loader.look(f.opts.Timeline)
 	together := p.trial != nil || len(p.records) >= batchFrom || f.opts.Pack
 	for len(p.records) > 0 {
 		if p.trial == nil {

@@ -39,6 +39,11 @@ func (t *BootTimeline) Resolve(s Stamp) (at time.Time, uncertainty time.Duration
 		return s.Wall, 0
 	}
 	began, synced := t.learn(s.Boot)
+	return resolve(s, began, synced)
+}
+
+// resolve dates a stamp that is not synced by what is known of its boot.
+func resolve(s Stamp, began time.Time, synced bool) (at time.Time, uncertainty time.Duration) {
 	switch {
 	case synced:
 		return began.Add(s.BootTime), 0

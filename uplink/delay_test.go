@@ -1,0 +1,93 @@
+package uplink_test
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// delayed is a connection on which everything arrives later by half a round trip.
+// It holds as much as is under way, however much that is.
+type delayed struct {
+	net.Conn
+	half time.Duration
+	out  chan piece
+	in   chan piece
+
+	rest []byte // of the piece that was read last
+	err  error
+
+	once sync.Once
+	done chan struct{}
+}
+
+type piece struct {
+	due  time.Time
+	data []byte
+	err  error
+}
+
+// delay adds rtt to the round trip of c.
+func delay(c net.Conn, rtt time.Duration) net.Conn {
+	d := &delayed{Conn: c, half: rtt / 2, out: make(chan piece, 1<<16), in: make(chan piece, 1<<16), done: make(chan struct{})}
+	go func() {
+		for {
+			select {
+			case p := <-d.out:
+				time.Sleep(time.Until(p.due))
+				if _, err := c.Write(p.data); err != nil {
+					return
+				}
+			case <-d.done:
+				return
+			}
+		}
+	}()
+	go func() {
+		for {
+			b := make([]byte, 64<<10)
+			n, err := c.Read(b)
+			select {
+			case d.in <- piece{time.Now().Add(d.half), b[:n], err}:
+			case <-d.done:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return d
+}
+
+func (d *delayed) Write(b []byte) (int, error) {
+	select {
+	case d.out <- piece{due: time.Now().Add(d.half), data: append([]byte(nil), b...)}:
+		return len(b), nil
+	case <-d.done:
+		return 0, net.ErrClosed
+	}
+}
+
+func (d *delayed) Read(b []byte) (int, error) {
+	for len(d.rest) == 0 {
+		if d.err != nil {
+			return 0, d.err
+		}
+		select {
+		case p := <-d.in:
+			time.Sleep(time.Until(p.due))
+			d.rest, d.err = p.data, p.err
+		case <-d.done:
+			return 0, net.ErrClosed
+		}
+	}
+	n := copy(b, d.rest)
+	d.rest = d.rest[n:]
+	return n, nil
+}
+
+func (d *delayed) Close() error {
+	d.once.Do(func() { close(d.done) })
+	return d.Conn.Close()
+}
