@@ -12,6 +12,10 @@ import (
 
 var errHeld = errors.New("held: the day's budget is used up")
 
+// lookAgain is how often the clock is asked whether another day has begun: it may
+// have been set.
+const lookAgain = time.Minute
+
 // urgent are the classes that wait for no budget and for no company.
 var urgent = []store.Class{store.Alarm, store.Result}
 
@@ -73,7 +77,7 @@ func full(records []store.Record, want store.Want) bool {
 // others to share their message.
 func (f *flight) held() (left time.Duration, yes bool) {
 	if left, yes = f.budget.exhausted(); yes {
-		return left, true
+		return min(left, lookAgain), true
 	}
 	if left = time.Until(f.gate); !f.opts.Pack || left <= 0 {
 		return 0, false

@@ -20,8 +20,7 @@ const (
 const (
 	hintQuota = "the hub's messages of today are used up: nothing is lost, one message asks now and then, and it goes on by itself " +
 		"after 00:00 UTC; more units at the hub or [uplink] pack help"
-	hintSuspended = "the hub is suspended: check the subscription"
-	hintBack      = "it cannot store now: the records wait, and are sent again under the same message-id"
+	hintBack = "it cannot store now: the records wait, and are sent again under the same message-id"
 )
 
 // codes are the numbers in the description of an error that say more than its
