@@ -48,6 +48,12 @@ const (
 	OutcomeGivenBack = "given back" // still queued, to be sent again under the same message-id
 )
 
+// Who makes records wait, as DrainStats.HeldBy.
+const (
+	HeldByHub    = "hub"    // it handed records back: all wait
+	HeldByBudget = "budget" // that of the day is used up: telemetry waits
+)
+
 // Settlement tells what became of one record.
 type Settlement struct {
 	ID      store.ID
@@ -108,7 +114,8 @@ type DrainStats struct {
 	PausedUntil time.Time     // set while nothing is sent because the hub asked for less
 	LastOutcome string        // why a record was last rejected or given back; empty when none was since the last recovery
 
-	Held      string    // why some or all records wait though the link is up; empty while none does
+	HeldBy    string    // HeldByHub or HeldByBudget, while records wait though the link is up; else empty
+	Held      string    // why they wait
 	HeldHint  string    // the next move for a person
 	HeldUntil time.Time // when it is tried again
 

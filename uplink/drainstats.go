@@ -24,8 +24,9 @@ func (d *Drain) Stats() DrainStats {
 	}
 	switch {
 	case now.Before(until), way.plea == pleaQuota:
-		s.Held, s.HeldUntil = cmp.Or(s.LastOutcome, "handed back"), until
+		s.HeldBy, s.Held, s.HeldUntil = HeldByHub, cmp.Or(s.LastOutcome, "handed back"), until
 	case over:
+		s.HeldBy = HeldByBudget
 		s.Held = fmt.Sprintf("the day's budget of %d bytes is used up: alarms and results go on, telemetry waits", limit)
 		s.HeldHint, s.HeldUntil = hintBudget, s.BudgetResets
 	default:

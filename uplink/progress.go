@@ -1,7 +1,5 @@
 package uplink
 
-import "time"
-
 // Progress is what a tenant has done and has yet to do.
 type Progress struct {
 	Moved   uint64 // settled since the start; goes up with each
@@ -19,7 +17,7 @@ type Progresser interface {
 func (d *Drain) Progress() Progress {
 	s := d.Stats()
 	p := Progress{Moved: s.Accepted + s.Rejected + s.Resent}
-	if time.Now().Before(s.PausedUntil) {
+	if s.HeldBy != "" {
 		return p
 	}
 	for _, c := range d.opts.Store.Stats().PerClass {

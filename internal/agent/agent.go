@@ -74,13 +74,7 @@ func New(cfg *config.Config, parts Parts) *Agent {
 	a.sampling = a.samplers()
 	a.store = store.New(a.storeOptions())
 	a.timeline = a.store.Boots()
-	a.drain = uplink.NewDrain(uplink.DrainOptions{
-		Store:    a.store,
-		Timeline: a.timeline,
-		DeviceID: a.identity.deviceID,
-		OnSettle: parts.Watch.Settled,
-		Log:      parts.Log.With("part", "drain"),
-	})
+	a.drain = uplink.NewDrain(a.drainOptions())
 	a.commands = c2d.New(c2d.Options{
 		DeviceID:  a.identity.deviceID,
 		Journal:   a.store.Journal(),

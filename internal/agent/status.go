@@ -17,12 +17,13 @@ import (
 // Status tells how the agent is: the chain from the board to the hub with its
 // first broken part, the queue, and what a power cut would take now.
 func (a *Agent) Status() diag.Status {
-	stats, link, now := a.store.Stats(), a.link.State(), a.parts.Clock.Now()
+	stats, link, drain, now := a.store.Stats(), a.link.State(), a.drain.Stats(), a.parts.Clock.Now()
 	s := diag.Status{
 		Queue:   queueOf(stats),
 		AtRiskS: stats.AtRisk.Seconds(),
 		Store:   a.storeOf(stats),
 		Link:    linkOf(link),
+		Uplink:  a.uplinkOf(drain),
 		Agent: diag.Agent{
 			Version:  a.parts.Version,
 			PID:      os.Getpid(),
@@ -35,7 +36,7 @@ func (a *Agent) Status() diag.Status {
 		},
 	}
 	clockOf(&s.Agent, now, a.floor.Earliest.At())
-	s.Judge(append([]diag.Part{a.boardPart(), a.busesPart(), a.sensorsPart(), storePart(stats)}, linkParts(link, a.drain.Stats())...))
+	s.Judge(append([]diag.Part{a.boardPart(), a.busesPart(), a.sensorsPart(), storePart(stats)}, linkParts(link, drain)...))
 	return s
 }
 
@@ -188,10 +189,16 @@ func linkParts(link uplink.LinkState, drain uplink.DrainStats) []diag.Part {
 			times(link.Twice), time.Since(link.TwiceAt).Round(time.Second))
 		id.Hint = "one identity belongs to one device: find the other, or give each a device of its own"
 	}
-	if hub := &parts[at(uplink.CauseHub)]; hub.State == diag.OK && !drain.PausedUntil.IsZero() {
-		hub.State = diag.Broken
-		hub.Reason = fmt.Sprintf("hands messages back: %s; sends again in %s", drain.LastOutcome, max(0, time.Until(drain.PausedUntil)).Round(time.Second))
-		hub.Hint = "its quota or rate is used up, or it cannot store now: the readings wait, and it recovers by itself"
+	if hub := &parts[at(uplink.CauseHub)]; hub.State == diag.OK && drain.HeldBy != "" {
+		again := max(0, time.Until(drain.HeldUntil)).Round(time.Second)
+		hub.Hint = drain.HeldHint
+		switch drain.HeldBy {
+		case uplink.HeldByBudget: // as configured
+			hub.Reason = fmt.Sprintf("%s; another day begins in %s", drain.Held, again)
+		default:
+			hub.State = diag.Broken
+			hub.Reason = fmt.Sprintf("hands messages back: %s; sends again in %s", drain.Held, again)
+		}
 	}
 	return parts
 }

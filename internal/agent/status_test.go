@@ -29,7 +29,8 @@ func TestLinkParts(t *testing.T) {
 			{Name: "c2d", Cause: uplink.CauseHub, LastError: "detached"}}}, still, "ok ok broken", "c2d: detached"},
 		{"a tenant is back", uplink.LinkState{Phase: uplink.PhaseOnline, Tenants: []uplink.TenantState{
 			{Name: "c2d", Serving: true, Cause: uplink.CauseHub, LastError: "detached"}}}, still, "ok ok ok", ""},
-		{"the hub takes nothing", online, uplink.DrainStats{LastOutcome: "daily quota", PausedUntil: time.Now().Add(time.Hour)}, "ok ok broken", "daily quota; sends again in"},
+		{"the hub takes nothing", online, uplink.DrainStats{HeldBy: uplink.HeldByHub, Held: "daily quota", HeldHint: "wait", HeldUntil: time.Now().Add(time.Hour)}, "ok ok broken", "daily quota; sends again in 1h0m0s"},
+		{"the day's budget is used up", online, uplink.DrainStats{HeldBy: uplink.HeldByBudget, Held: "the day's budget", HeldUntil: time.Now().Add(time.Hour)}, "ok ok ok", "the day's budget; another day begins in 1h0m0s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var states, reasons []string

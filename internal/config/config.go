@@ -13,6 +13,7 @@ type Config struct {
 	Agent    Agent
 	Hub      Hub
 	Store    Store
+	Uplink   Uplink
 	Commands Commands
 	Buses    []Bus
 	Sensors  []Sensor // never empty: without any [[sensor]] there is one, named and of source "host", every 60 s
@@ -67,6 +68,20 @@ type Store struct {
 	KeepOneIn   int64         // of how many records thin-out keeps one; default 4
 
 	OverflowAlarm, OverflowResult, OverflowTelemetry, OverflowDebug string // one of Overflows; default "drop-oldest"
+}
+
+// Uplink is the [uplink] table: how records are sent.
+type Uplink struct {
+	Order        string        // one of Orders: what goes first within a class; default "backlog-first"
+	Window       int64         // transfers on their way at most; default 64
+	WindowBytes  Size          // their size at most; default 1 MiB
+	BatchRecords int64         // records in a batch at most, 1 = no batches; default 500
+	Rate         int64         // records a second at most; 0 = no cap
+	DailyBytes   Size          // what may be sent in a day of UTC; 0 = no end
+	DailyCount   string        // one of Counts: how DailyBytes is counted; default "wire"
+	Pack         bool          // readings that wait share one message; default false
+	PackWait     time.Duration // how long a reading waits for others; 0 = never
+	Gzip         bool          // large bodies are compressed; default false
 }
 
 // Commands is the [commands] table.

@@ -33,6 +33,7 @@ var defaults = Config{
 	Agent:    Agent{StateDir: "/var/lib/fieldpost", Socket: "/run/fieldpost/agent.sock", LogLevel: slog.LevelInfo},
 	Hub:      Hub{ClockWait: 30 * time.Second, Transport: "auto", SAS: "cbs"},
 	Store:    store(nil),
+	Uplink:   Uplink{Order: "backlog-first", Window: 64, WindowBytes: 1 << 20, BatchRecords: 500, DailyCount: "wire"},
 	Commands: Commands{Hold: 45 * time.Second, Allow: []string{"ping", "sensor.read", "queue.flush"}},
 	Sensors:  []Sensor{{Name: "host", Source: "host", Every: time.Minute}},
 }
@@ -89,6 +90,17 @@ overflow_result = "refuse"
 overflow_telemetry = "thin-out"
 overflow_debug = "refuse"
 keep_one_in = 0x10
+[uplink]
+order = "live-first"
+window = 512
+window_bytes = "4MiB"
+batch_records = 1
+rate = 20
+daily_bytes = "10MB"
+daily_count = "hub"
+pack = true
+pack_wait = "90s"
+gzip = true
 [commands]
 hold = "1s"
 allow = [ # all on lines of their own
@@ -129,6 +141,8 @@ safe = true
 		Store: Store{Preset: "ssd", MaxBytes: 10e6, Reserve: 128 << 10, Headroom: 1 << 30, CommitEvery: time.Minute, DailyWrites: 50e6,
 			MaxAge: 720 * time.Hour, KeepOneIn: 16,
 			OverflowAlarm: "refuse", OverflowResult: "refuse", OverflowTelemetry: "thin-out", OverflowDebug: "refuse"},
+		Uplink: Uplink{Order: "live-first", Window: 512, WindowBytes: 4 << 20, BatchRecords: 1, Rate: 20,
+			DailyBytes: 10e6, DailyCount: "hub", Pack: true, PackWait: 90 * time.Second, Gzip: true},
 		Commands: Commands{Hold: time.Second, Allow: []string{"ping", "output.set"}},
 		Buses:    []Bus{{Name: "i2c1", Device: "/dev/i2c-1"}},
 		Sensors: []Sensor{

@@ -27,8 +27,10 @@ func TestPrintedFileIsTheDefaults(t *testing.T) {
 // With every # of a key removed the file says the same and sets all examples.
 func TestPrintedFileUncommented(t *testing.T) {
 	text := regexp.MustCompile(`(?m)^#([a-z\[])`).ReplaceAllString(printed(t), "$1")
+	text = strings.ReplaceAll(text, "\npack = false", "\npack = true") // pack_wait asks for it
 	c := mustParse(t, "agent.toml", text)
 	want := defaults
+	want.Uplink.Rate, want.Uplink.DailyBytes, want.Uplink.Pack, want.Uplink.PackWait = 50, 50e6, true, time.Minute
 	want.Hub = Hub{ConnectionStringFile: "/etc/fieldpost/connection-string", CAFile: "/etc/fieldpost/hub-ca.pem", Address: "192.0.2.10:5671", ClockWait: 30 * time.Second,
 		Transport: "auto", Proxy: "http://proxy.example:3128", ProxyCredentialsFile: "/etc/fieldpost/proxy-credentials",
 		SAS: "cbs", SASTokenFile: "/etc/fieldpost/sas-token", CertificateFile: "/etc/fieldpost/device.pem", KeyFile: "/etc/fieldpost/device-key.pem"}

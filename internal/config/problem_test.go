@@ -47,9 +47,21 @@ func TestProblems(t *testing.T) {
 		{"unknown table", "version = 1\n[sensors]\nname = 1\n[[buses]]\n[mqtt]\nx = 1\n", []string{
 			"2: sensors: unknown table (nearest: sensor)",
 			"4: buses: unknown table (nearest: bus)",
-			"5: mqtt: unknown table | known here: version, agent, hub, store, commands, bus, sensor, output"}},
+			"5: mqtt: unknown table | known here: version, agent, hub, store, uplink, commands, bus, sensor, output"}},
 		{"unknown table in a table", "version = 1\n[agent.tls]\nx = 1\n", []string{
 			"2: agent.tls: unknown table | known here: state_dir, socket, log_level"}},
+		{"uplink", "version = 1\n[uplink]\norder = \"live\"\nwindow = 0\nbatch = 1\nwindow_bytes = \"1KiB\"\nrate = 0\ndaily_bytes = 1\ndaily_count = \"hubs\"\npack = 1\npack_wait = \"1ms\"\n", []string{
+			`3: uplink.order: "live" is not one of backlog-first, live-first (nearest: live-first)`,
+			"4: uplink.window: 0 is out of range: 1 to 1000",
+			"5: uplink.batch: unknown key (nearest: batch_records)",
+			"6: uplink.window_bytes: 1KiB is out of range: 16KiB to 16MiB",
+			"7: uplink.rate: 0 is out of range: 1 to 100000",
+			`8: uplink.daily_bytes: is a whole number, must be a size in quotes, such as "64MiB"`,
+			`9: uplink.daily_count: "hubs" is not one of wire, hub (nearest: hub)`,
+			"10: uplink.pack: is a whole number, must be true or false",
+			"11: uplink.pack_wait: 1ms is out of range: 1s to 1h"}},
+		{"pack_wait alone", "version = 1\n[uplink]\npack_wait = \"1m\"\n", []string{
+			"3: uplink.pack_wait: out of place without pack | add pack = true, or remove the line"}},
 		{"secret in the file", "version = 1\n[hub]\nconnection_string = \"HostName=h;SharedAccessKey=c2VjcmV0\"\n", []string{
 			"3: hub.connection_string: unknown key (nearest: connection_string_file) | " + secret}},
 		{"secret for a path", "version = 1\n[hub]\nconnection_string_file = \"HostName=h;SharedAccessKey=c2VjcmV0\"\n", []string{

@@ -13,6 +13,7 @@ import (
 func (c *checker) rules() {
 	c.reserve()
 	c.pairs()
+	c.packing()
 	c.once("bus", "name", len(c.config.Buses), func(i int) string { return c.config.Buses[i].Name })
 	c.once("bus", "device", len(c.config.Buses), func(i int) string { return c.config.Buses[i].Device })
 	c.once("sensor", "name", len(c.config.Sensors), func(i int) string { return c.config.Sensors[i].Name })
@@ -50,6 +51,13 @@ func (c *checker) pairs() {
 		c.add(credentials, "hub.proxy_credentials_file", "out of place: there is no proxy", "set hub.proxy too")
 	case credentials > 0 && c.config.Hub.Proxy == ProxyFromEnvironment:
 		c.add(credentials, "hub.proxy_credentials_file", "out of place: the environment names user and password with the proxy", "name the proxy in hub.proxy")
+	}
+}
+
+// packing checks that what waits for a pack gets one.
+func (c *checker) packing() {
+	if u := &c.config.Uplink; u.PackWait > 0 && !u.Pack {
+		c.add(c.line("uplink.pack_wait"), "uplink.pack_wait", "out of place without pack", "add pack = true, or remove the line")
 	}
 }
 

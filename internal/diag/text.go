@@ -80,6 +80,7 @@ func WriteStatus(w io.Writer, s Status) error {
 	if l.LastError != "" {
 		p.line("last link error: %s", clean(l.LastError))
 	}
+	p.uplink(s.Uplink)
 	a := s.Agent
 	p.line("agent: %s, pid %d, up %s, clock %s", clean(cmp.Or(a.Version, "unknown")), a.PID, span(a.UptimeS), clean(cmp.Or(a.Clock, "unknown")))
 	if a.ClockMeans != "" {
@@ -91,6 +92,21 @@ func WriteStatus(w io.Writer, s Status) error {
 		p.line("store: %s, epoch %d", clean(a.Store), a.Epoch)
 	}
 	return p.to(w)
+}
+
+// uplink prints how records are being sent, once one was.
+func (p *page) uplink(u Uplink) {
+	if u.Transfers > 0 {
+		p.line("sending: %d of %d transfers in flight, %s of %s; answered in %.0f ms at best", u.InFlight, u.Window, volume(u.FlightBytes), volume(u.WindowBytes), 1000*u.LatencyS)
+		p.line("sent: %s in %s; %d batches, %d packs, %d sent again, %d dead", plural(u.Sent, "record"), plural(u.Transfers, "transfer"), u.Batches, u.Packs, u.Resent, u.Rejected)
+	}
+	if b := u.Budget; b != nil {
+		p.line("budget: %s of %s used today (%s), anew in %s", volume(b.UsedBytes), volume(b.LimitBytes), clean(b.Count), span(b.ResetsInS))
+	}
+	if u.Held != "" {
+		p.line("held: %s; resumes in %s", clean(u.Held), span(u.ResumesInS))
+		p.hint("  ", u.Hint)
+	}
 }
 
 func firstWaiting(chain []Part) string {

@@ -51,6 +51,9 @@ func example() Status {
 		},
 		AtRiskS: 4.23,
 		Link:    Link{Phase: "waiting", SinceS: 11000, NextAttemptInS: 42.4, Connects: 3, Failures: 17, LastError: "dial tcp: lookup hub.example: no such host", Twice: 2, Rebuilds: 1},
+		Uplink: Uplink{InFlight: 3, Window: 64, FlightBytes: 4096, WindowBytes: 1 << 20, LatencyS: 0.0471, Sent: 51000, Accepted: 50740, Rejected: 1, Resent: 240,
+			Transfers: 2100, Batches: 120, Packs: 4, LastBatch: 500, Held: "the day's budget of 50000000 bytes is used up: alarms and results go on, telemetry waits",
+			Hint: "raise [uplink] daily_bytes", ResumesInS: 5025, Budget: &Budget{UsedBytes: 50_000_400, LimitBytes: 50e6, Count: "wire", ResetsInS: 5025}},
 		Agent: Agent{Version: "1.2.0", PID: 4711, DeviceID: "plant-7", Board: "Raspberry Pi 4 Model B", Store: "0123456789abcdef", Epoch: 12, UptimeS: 273605,
 			Clock: "plausible", ClockMeans: "nothing vouches for the clock: readings carry their time with its uncertainty", ClockHint: "start an NTP client, or check that it reaches its servers"},
 	}

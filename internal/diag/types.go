@@ -37,6 +37,7 @@ type Status struct {
 	AtRiskS float64 `json:"at_risk_s"` // age of the oldest record that a power cut would take, in seconds
 	Store   Store   `json:"store"`
 	Link    Link    `json:"link"`
+	Uplink  Uplink  `json:"uplink"`
 	Agent   Agent   `json:"agent"`
 }
 
@@ -52,6 +53,37 @@ type Link struct {
 	Rebuilds       uint64  `json:"rebuilds,omitempty"`  // connections given up because nothing moved on them
 	Abandoned      int     `json:"abandoned,omitempty"` // calls that have not returned long after their deadline
 	Twice          uint64  `json:"twice,omitempty"`     // times another client with this device id was noticed
+}
+
+// Uplink is how records are being sent. Counters are since the start.
+type Uplink struct {
+	InFlight    int     `json:"in_flight"`          // transfers that the hub has not answered
+	Window      int     `json:"window"`             // how many may be, as it is now
+	FlightBytes int64   `json:"in_flight_bytes"`    // size of these
+	WindowBytes int64   `json:"window_bytes"`       // how much may be
+	LatencyS    float64 `json:"latency_s"`          // shortest time to an answer on this link, in seconds
+	Sent        uint64  `json:"sent"`               // records, those sent again included
+	Accepted    uint64  `json:"accepted"`           // records
+	Rejected    uint64  `json:"rejected"`           // records that became dead letters
+	Resent      uint64  `json:"resent"`             // records that were handed back or not answered
+	Transfers   uint64  `json:"transfers"`          // messages, batches and packs
+	Batches     uint64  `json:"batches"`            // transfers of several messages
+	Packs       uint64  `json:"packs"`              // messages of several records
+	Bisected    uint64  `json:"bisected"`           // batches and packs that were taken apart
+	LastBatch   int     `json:"last_batch_records"` // in the last batch or pack
+
+	Held       string  `json:"held,omitempty"`         // why some or all records wait though the link is up
+	Hint       string  `json:"hint,omitempty"`         // the next move of a person
+	ResumesInS float64 `json:"resumes_in_s,omitempty"` // in seconds
+	Budget     *Budget `json:"budget,omitempty"`       // of the day, where one is configured
+}
+
+// Budget is what may be sent in a day of UTC.
+type Budget struct {
+	UsedBytes  int64   `json:"used_bytes"`
+	LimitBytes int64   `json:"limit_bytes"`
+	Count      string  `json:"count"`       // wire or hub: steps of 4 KiB a message
+	ResetsInS  float64 `json:"resets_in_s"` // in seconds
 }
 
 // Agent says which agent answers.
