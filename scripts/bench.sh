@@ -4,5 +4,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 go version
-go test -run '^$' -bench . -skip Scale -benchtime "${BENCHTIME:-2s}" -count "${COUNT:-3}" ./uplink ./store ./hub
+go test -run '^$' -bench . -skip Scale -benchtime "${BENCHTIME:-2s}" -count "${COUNT:-3}" ./store ./hub
+go test -run '^$' -bench Drain -benchtime 1x -count "${COUNT:-3}" -timeout 1h ./uplink
 go test -run '^$' -bench Scale -benchtime 1x -count "${COUNT:-3}" -timeout 1h ./hub

@@ -1,13 +1,14 @@
 package uplink_test
 
 import (
+	"bytes"
 	"net"
 	"sync"
 	"time"
 )
 
 // delayed is a connection on which everything arrives later by half a round trip.
-// It holds as much as is under way, however much that is.
+// It holds what is under way, in pieces as they were written, 4096 of them.
 type delayed struct {
 	net.Conn
 	half time.Duration
@@ -29,7 +30,7 @@ type piece struct {
 
 // delay adds rtt to the round trip of c.
 func delay(c net.Conn, rtt time.Duration) net.Conn {
-	d := &delayed{Conn: c, half: rtt / 2, out: make(chan piece, 1<<16), in: make(chan piece, 1<<16), done: make(chan struct{})}
+	d := &delayed{Conn: c, half: rtt / 2, out: make(chan piece, 1<<12), in: make(chan piece, 1<<12), done: make(chan struct{})}
 	go func() {
 		for {
 			select {
@@ -44,11 +45,11 @@ func delay(c net.Conn, rtt time.Duration) net.Conn {
 		}
 	}()
 	go func() {
+		b := make([]byte, 64<<10)
 		for {
-			b := make([]byte, 64<<10)
 			n, err := c.Read(b)
 			select {
-			case d.in <- piece{time.Now().Add(d.half), b[:n], err}:
+			case d.in <- piece{time.Now().Add(d.half), bytes.Clone(b[:n]), err}:
 			case <-d.done:
 				return
 			}
@@ -62,7 +63,7 @@ func delay(c net.Conn, rtt time.Duration) net.Conn {
 
 func (d *delayed) Write(b []byte) (int, error) {
 	select {
-	case d.out <- piece{due: time.Now().Add(d.half), data: append([]byte(nil), b...)}:
+	case d.out <- piece{due: time.Now().Add(d.half), data: bytes.Clone(b)}:
 		return len(b), nil
 	case <-d.done:
 		return 0, net.ErrClosed

@@ -41,9 +41,15 @@
 // receiver sees it twice and can tell.
 // Records of one class are sent in the order of the store; what the hub hands
 // back is sent again later than its neighbours. Memory is bounded by the window
-// of the Drain, in messages and in bytes, plus one lease of half its size.
+// of the Drain, in transfers and in bytes, plus one lease of a transfer.
+//
+// Few records go one by one. Eight and more that wait go as a batch, several
+// messages of one class in one transfer with one outcome (message-format
+// 0x80013700), or, when asked for, in one message, a pack. A batch or pack that is
+// rejected for its content or size is bisected: one record is set aside, the
+// others arrive. The window follows how quickly the hub answers.
 //
 // Limits. Devices, not modules. Proxies are spoken to in clear text and with the
 // Basic scheme. Of a redirect the host is followed, not the path: a device's
-// addresses are the same everywhere. One message per record.
+// addresses are the same everywhere.
 package uplink

@@ -96,8 +96,8 @@ func benchMessages(way string, rtt time.Duration) int {
 	case way != "raw-sequential":
 		per = 512
 	}
-	if rtt > 0 {
-		return per * int(10*time.Second/rtt)
+	if rtt > 0 { // long enough for a window that opens by doubling
+		return per * int(30*time.Second/rtt)
 	}
 	return map[int]int{1: 10_000, 512: 100_000, 800: 300_000}[per]
 }

@@ -3,6 +3,7 @@ package uplink
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -258,14 +259,19 @@ func TestNarrowLinkShrinksTheWindow(t *testing.T) {
 // A way that becomes longer, as when a satellite takes over, does not close the
 // window for good.
 func TestLongerWayKeepsTheWindow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := testPace(64, 1<<20, nil)
-		w := &way{rate: 10 << 20, rtt: 40 * time.Millisecond}
-		flood(t.Context(), p, w, 400, 10*time.Second)
-		w.rtt = 700 * time.Millisecond
-		flood(t.Context(), p, w, 400, time.Minute)
-		if n := flood(t.Context(), p, w, 400, time.Minute); n < 64*60*10/7*8/10 {
-			t.Errorf("%d messages in the second minute, in flight / round trip allows %d; %+v", n, 64*60*10/7, p.load())
-		}
-	})
+	for _, window := range []int{4, 64, 512} {
+		t.Run(strconv.Itoa(window), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := testPace(window, 1<<20, nil)
+				w := &way{rate: 10 << 20, rtt: 40 * time.Millisecond}
+				flood(t.Context(), p, w, 400, 10*time.Second)
+				w.rtt = 700 * time.Millisecond
+				flood(t.Context(), p, w, 400, 5*time.Minute)
+				most := int(float64(window) * 60 / w.rtt.Seconds())
+				if n := flood(t.Context(), p, w, 400, time.Minute); n < most*8/10 {
+					t.Errorf("%d messages in the sixth minute, in flight / round trip allows %d; %+v", n, most, p.load())
+				}
+			})
+		})
+	}
 }

@@ -3,7 +3,7 @@ package uplink
 import "time"
 
 const (
-	startCount = 16       // messages on their way at first on a new link
+	startCount = 64       // messages on their way at first on a new link
 	startBytes = 16 << 10 // bytes of these
 	leastBytes = 4 << 10  // what trouble leaves at least, bytes
 
@@ -103,11 +103,14 @@ func (w *window) answered(now, sent time.Time, size, inFlight int) {
 		return
 	}
 	rate := float64(w.arrived) / max(now.Sub(w.began).Seconds(), 1e-6)
+	queued := w.queued()
+	if !queued {
+		w.vain = 0
+	}
 	switch {
-	case w.queued() && rate <= moreRate*w.rate:
+	case queued && rate <= moreRate*w.rate:
 		w.yield()
 	case w.narrow:
-		w.vain = 0
 		w.count.grow()
 		w.bytes.grow()
 	}
