@@ -100,7 +100,7 @@ type DrainStats struct {
 	Sent        uint64        // records written to the connection, those sent again included
 	Accepted    uint64        // records the hub took; the store forgets them
 	Rejected    uint64        // records that became dead letters
-	Resent      uint64        // records given back to the store after they were sent: they will be sent again
+	Resent      uint64        // records given back to the store after they were sent, or may have been: they will be sent again
 	Transfers   uint64        // messages, batches and packs that carried them
 	Batches     uint64        // transfers of several messages
 	Packs       uint64        // messages that held several records

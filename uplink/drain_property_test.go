@@ -57,21 +57,22 @@ func randomOutcomes(t *testing.T, rnd *rand.Rand) {
 		hub.RejectWith("com.example:odd", "once"),
 	}
 	trouble := 60 // of the answers that are none
+	whim := rand.New(rand.NewPCG(rnd.Uint64(), 1))
 	r.answers(func(e hub.Event) hub.Settlement {
 		if bytes.Contains(plain(t, e), []byte("doomed")) {
 			return hub.RejectWith("amqp:decode-error", "doomed")
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if trouble > 0 && rnd.IntN(8) == 0 {
+		if trouble > 0 && whim.IntN(8) == 0 {
 			trouble--
-			switch n := rnd.IntN(8); {
+			switch n := whim.IntN(8); {
 			case n == 0:
 				return hub.NoAnswer
 			case n == 1:
 				return hub.DropConnection
 			case !calm:
-				return handBack[rnd.IntN(len(handBack))]
+				return handBack[whim.IntN(len(handBack))]
 			}
 		}
 		return hub.Accept

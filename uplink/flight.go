@@ -159,7 +159,7 @@ func ids(out []store.ID, records []store.Record) []store.ID {
 }
 
 // sendOne makes one transfer of the first records of p and sends it. It returns
-// how many records it dealt with: those of a failed send are none of them.
+// how many records it dealt with.
 func (f *flight) sendOne(ctx context.Context, g *guard, p parcel, together bool) (int, error) {
 	if f.mustWait(p.records[0].Class) {
 		return 0, errHeld
@@ -179,20 +179,30 @@ func (f *flight) sendOne(ctx context.Context, g *guard, p parcel, together bool)
 	g.disarm()
 	if err != nil {
 		f.pace.leave(it.size)
-		switch {
-		case !unsendable(err):
-			return 0, sendError(ctx, err)
-		case c.n > 1:
-			f.bisect(&it, true)
-		default:
-			f.bury(&it, fmt.Errorf("cannot be sent: %s", words(err)))
-		}
-		return c.n, nil
+		return f.unsent(ctx, &it, err)
 	}
 	f.budget.spend(&c)
 	f.sent(&c)
 	f.queue <- it
 	return c.n, nil
+}
+
+// unsent deals with the records of a send that failed, and returns how many they
+// are; none when they are as they were.
+func (f *flight) unsent(ctx context.Context, it *item, err error) (int, error) {
+	if !unsendable(err) {
+		if err = sendError(ctx, err); errors.Is(err, errNoCredit) {
+			return 0, err
+		}
+		f.giveBack(it) // it may have left before the link broke
+		return len(it.records), err
+	}
+	if len(it.records) > 1 {
+		f.bisect(it, true)
+	} else {
+		f.bury(it, fmt.Errorf("cannot be sent: %s", words(err)))
+	}
+	return len(it.records), nil
 }
 
 func (f *flight) sent(c *cargo) {

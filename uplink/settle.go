@@ -112,9 +112,9 @@ func (f *flight) reject(it *item, cause *RejectedError) error {
 	case verdictRefused:
 		return fmt.Errorf("message %s rejected: %w", it.name(), cause.Remote)
 	case verdictQuota:
-		f.slowDown(it, cause.Error(), hint, pleaQuota)
+		f.slowDown(it, cause.brief(), hint, pleaQuota)
 	default:
-		f.slowDown(it, cause.Error(), hint, pleaSlower)
+		f.slowDown(it, cause.brief(), hint, pleaSlower)
 	}
 	return nil
 }
@@ -203,6 +203,19 @@ func (e *RejectedError) Error() string {
 	default:
 		return fmt.Sprintf("rejected by the hub: %s: %s", e.Remote.Condition, e.Remote.Description)
 	}
+}
+
+// brief is Error for a line of status: of a description in JSON, what is for a
+// person and the code.
+func (e *RejectedError) brief() string {
+	if e.Remote == nil {
+		return e.Error()
+	}
+	d := parseDescription(e.Remote.Description)
+	if d.ErrorCode == 0 {
+		return e.Error()
+	}
+	return fmt.Sprintf("rejected by the hub: %s: %s (%d)", e.Remote.Condition, d.Message, d.ErrorCode)
 }
 
 // Unwrap returns the hub's error, if there is one.

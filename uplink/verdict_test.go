@@ -136,7 +136,8 @@ func TestEveryRejection(t *testing.T) {
 				f.giveBack(&it)
 			}
 			now := d.Stats()
-			if v.fate == queued && (!strings.Contains(now.Held, string(v.cond)) || !strings.Contains(now.Held, "the hub's words") || now.HeldHint != v.hint) {
+			if v.fate == queued && (!strings.Contains(now.Held, string(v.cond)) || !strings.Contains(now.Held, "the hub's words") ||
+				v.code != "" && !strings.HasSuffix(now.Held, ": the hub's words ("+v.code+")") || now.HeldHint != v.hint) {
 				t.Errorf("%s, %d: a person reads %q, hint %q, want hint %q", name, n, now.Held, now.HeldHint, v.hint)
 			}
 			pause := time.Until(now.PausedUntil)

@@ -138,7 +138,7 @@ func benchOnce(b *testing.B, task benchTask) benchResult {
 	if err := json.Unmarshal(said.Bytes(), &r); err != nil {
 		b.Fatalf("%s: %v: %s", task.Way, err, &said)
 	}
-	r.RSS = client.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	r.RSS = int64(client.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) << 10
 	return r
 }
 
