@@ -71,12 +71,12 @@ func TestBatchAsSuchIsRefused(t *testing.T) {
 		batches   uint64 // at most, of those that are taken apart
 		some      bool   // batches are sent all the same
 	}{
-		"format": {func(d *amqpserver.Delivery) bool { return d.Format != 0 }, "amqp:not-implemented", 4, false},
+		"format": {func(d *amqpserver.Delivery) bool { return d.Format != 0 }, "amqp:not-implemented", 12, false},
 		"size":   {func(d *amqpserver.Delivery) bool { return len(d.Payload) > 3000 }, "amqp:link:message-size-exceeded", 20, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, hub.Options{})
-			r.dopts.BatchRecords = 0
+			r.dopts.BatchRecords, r.dopts.Window = 0, 4
 			r.append(1000)
 			last := uint32(0)
 			h := &rawHub{receive: func(d *amqpserver.Delivery) {
