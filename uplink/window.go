@@ -18,13 +18,14 @@ const (
 )
 
 // allowance is one bound of the window, in messages or in bytes. It doubles each
-// round up to knee, where trouble was met last, and grows by step beyond.
+// round up to knee, where trouble was met last, and grows by an eighth beyond, by
+// unit at least and a 32nd of the most at most.
 type allowance struct {
-	now, knee, start, least, most, step float64
+	now, knee, start, least, most, unit float64
 }
 
-func newAllowance(start, least, most, steps int) allowance {
-	a := allowance{start: float64(min(start, most)), least: float64(min(least, most)), most: float64(most), step: float64(most) / float64(steps)}
+func newAllowance(start, least, most, unit int) allowance {
+	a := allowance{start: float64(min(start, most)), least: float64(min(least, most)), most: float64(most), unit: float64(unit)}
 	a.now, a.knee = a.start, a.most
 	return a
 }
@@ -32,9 +33,10 @@ func newAllowance(start, least, most, steps int) allowance {
 func (a *allowance) grow() {
 	if a.now < a.knee {
 		a.now = min(2*a.now, a.knee)
-	} else {
-		a.now = min(a.now+a.step, a.most)
+		return
 	}
+	step := max(min(a.now/8, a.most/32), a.unit)
+	a.now = min(a.now+step, a.most)
 }
 
 func (a *allowance) shrink(by float64) {
@@ -65,8 +67,8 @@ type window struct {
 
 func newWindow(count, bytes int, late time.Duration) window {
 	return window{
-		count: newAllowance(startCount, 1, count, count),
-		bytes: newAllowance(startBytes, leastBytes, bytes, 64),
+		count: newAllowance(startCount, 1, count, 1),
+		bytes: newAllowance(startBytes, leastBytes, bytes, 1<<10),
 		late:  late,
 	}
 }
