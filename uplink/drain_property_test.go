@@ -28,9 +28,8 @@ func TestRandomOutcomes(t *testing.T) {
 	}
 }
 
-func randomOutcomes(t *testing.T, rnd *rand.Rand) {
-	calm := rnd.IntN(3) == 0    // nothing is handed back
-	doomed := map[string]bool{} // those that the hub rejects for what they hold
+// memoryRig is a rig without a socket, for the virtual time of a bubble.
+func memoryRig(t *testing.T) *rig {
 	r := newRig(t, hub.Options{Listen: "none"})
 	r.opts.Dial = func(ctx context.Context, id uplink.Identity) (net.Conn, error) {
 		nc, err := r.hub.Dial(ctx)
@@ -39,6 +38,34 @@ func randomOutcomes(t *testing.T, rnd *rand.Rand) {
 		}
 		return tls.Client(nc, &tls.Config{RootCAs: id.RootCAs, ServerName: id.Host, Time: time.Now}), nil
 	}
+	return r
+}
+
+// An alarm overtakes readings that wait for a cap of the rate, in batches or not.
+func TestAlarmOvertakesUnderARateCap(t *testing.T) {
+	for _, batch := range []int{0, 1} {
+		synctest.Test(t, func(t *testing.T) {
+			r := memoryRig(t)
+			r.dopts.BatchRecords, r.dopts.Rate = batch, 2
+			r.append(200)
+			r.start()
+			time.Sleep(10 * time.Second)
+			alarm, err := r.store.Append(t.Context(), store.Record{ID: store.ID{Class: store.Alarm}, Body: []byte("{}")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(3 * time.Second)
+			received := r.received()
+			must(t, received[alarm.IDs()[0].String()] == 1, "batches of %d: the alarm waits", batch)
+			must(t, len(received) <= 2*13+3, "batches of %d: %d records in 13 s at 2/s", batch, len(received))
+		})
+	}
+}
+
+func randomOutcomes(t *testing.T, rnd *rand.Rand) {
+	calm := rnd.IntN(3) == 0    // nothing is handed back
+	doomed := map[string]bool{} // those that the hub rejects for what they hold
+	r := memoryRig(t)
 	r.dopts.BatchRecords = []int{0, 0, 1, 10}[rnd.IntN(4)]
 	r.dopts.Window = 1 + rnd.IntN(20)
 	r.dopts.WindowBytes = 1 << (10 + rnd.IntN(8))

@@ -60,6 +60,9 @@ func (f *flight) ration() (records, bytes int) {
 	way := f.pace.load()
 	if records == 1 && way.plea != pleaQuota {
 		records, bytes = max(1, way.limit/2), way.maxBytes/2
+		if f.opts.Rate > 0 { // an alarm waits for what is leased
+			records = min(records, max(1, int(f.opts.Rate)))
+		}
 	}
 	return records, bytes
 }
