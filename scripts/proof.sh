@@ -26,7 +26,14 @@ fi
 shift
 
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+child=
+cleanup() {
+	[ -z "$child" ] || { kill "$child" && wait "$child"; } 2>/dev/null || true
+	rm -rf "$scratch"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 out=$scratch
 [ -z "${KEEP-}" ] || { mkdir -p "$KEEP"; out=$(cd "$KEEP" && pwd); }
 log=$out/$name.log
@@ -49,12 +56,16 @@ run() {
 	echo "==> $title"
 	echo "== $title: $*" >>"$log"
 	echo "== $title" >>"$table"
-	if "$@" >>"$log" 2>&1; then
+	# In the background, so that a signal is handled at once.
+	"$@" >>"$log" 2>&1 &
+	child=$!
+	if wait "$child"; then
 		echo "==> $title: passed, $((SECONDS - began)) s"
 	else
 		echo "==> $title: FAILED, $((SECONDS - began)) s"
 		failed=1
 	fi
+	child=
 }
 
 # crash BINARY: the tests of store/crash as one program. GOARCH and the like apply.
