@@ -6,6 +6,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"fieldpost/bench/report"
 )
 
 // A source of one reading a second, committed every 5 s.
@@ -48,10 +50,10 @@ func (b *bench) backlogPart() error {
 	}
 	f := &b.figures
 	share := a.Peak.RSS - a.Base.RSS
-	f.atMost("draining the backlog, store's share of RSS, MB", 25, float64(share)/mb, fmt.Sprintf("peak %s MB, of which %s before the store was made; at the end anonymous %s, mapped %s", num(float64(a.Peak.RSS)/mb), num(float64(a.Base.RSS)/mb), num(float64(a.Drained.Anon)/mb), num(float64(a.Drained.File)/mb)))
-	f.atMost("commit after the drain, times a young file's", 1.3, a.Freshly.Bytes/fresh.Bytes, fmt.Sprintf("%s against %s bytes, %d readings a commit, %d waiting", num(a.Freshly.Bytes), num(fresh.Bytes), slowGroup, kept))
-	note := fmt.Sprintf("%s MiB when the last reading was taken, after %s s", num(float64(a.FileEmpty)/mib), num(a.Shrunk))
-	f.atMost("file within 60 s of being empty, MiB", 32, float64(a.FileEnd)/mib, note)
+	f.AtMost("draining the backlog, store's share of RSS, MB", 25, float64(share)/mb, fmt.Sprintf("peak %s MB, of which %s before the store was made; at the end anonymous %s, mapped %s", report.Num(float64(a.Peak.RSS)/mb), report.Num(float64(a.Base.RSS)/mb), report.Num(float64(a.Drained.Anon)/mb), report.Num(float64(a.Drained.File)/mb)))
+	f.AtMost("commit after the drain, times a young file's", 1.3, a.Freshly.Bytes/fresh.Bytes, fmt.Sprintf("%s against %s bytes, %d readings a commit, %d waiting", report.Num(a.Freshly.Bytes), report.Num(fresh.Bytes), slowGroup, kept))
+	note := fmt.Sprintf("%s MiB when the last reading was taken, after %s s", report.Num(float64(a.FileEmpty)/mib), report.Num(a.Shrunk))
+	f.AtMost("file within 60 s of being empty, MiB", 32, float64(a.FileEnd)/mib, note)
 	return nil
 }
 
@@ -65,7 +67,7 @@ func (b *bench) diskShare(dir string) error {
 		size = max(size, st.Blocks*512)
 	}
 	payload := float64(b.backlog * payloadBytes)
-	b.figures.atMost("disk, bytes per payload byte", 0.4, float64(size)/payload, fmt.Sprintf("file of %s MB for %s MB", num(float64(size)/mb), num(payload/mb)))
+	b.figures.AtMost("disk, bytes per payload byte", 0.4, float64(size)/payload, fmt.Sprintf("file of %s MB for %s MB", report.Num(float64(size)/mb), report.Num(payload/mb)))
 	return nil
 }
 
@@ -87,9 +89,9 @@ func (b *bench) cleanOpens(dir string) error {
 	}
 	slices.Sort(ready)
 	f := &b.figures
-	f.atMost("open after a clean stop, ms", 50, ready[len(ready)/2]*1000, "cold cache, no throttle, median")
+	f.AtMost("open after a clean stop, ms", 50, ready[len(ready)/2]*1000, "cold cache, no throttle, median")
 	idle := last.Idle.RSS - last.Base.RSS
-	f.atMost("idle with the backlog, store's share of RSS, MB", 15, float64(idle)/mb, fmt.Sprintf("%s MB, of which %s before the store was made; anonymous %s", num(float64(last.Idle.RSS)/mb), num(float64(last.Base.RSS)/mb), num(float64(last.Idle.Anon)/mb)))
+	f.AtMost("idle with the backlog, store's share of RSS, MB", 15, float64(idle)/mb, fmt.Sprintf("%s MB, of which %s before the store was made; anonymous %s", report.Num(float64(last.Idle.RSS)/mb), report.Num(float64(last.Base.RSS)/mb), report.Num(float64(last.Idle.Anon)/mb)))
 	return nil
 }
 
@@ -105,9 +107,9 @@ func (b *bench) uncleanOpens(dir string) error {
 	if err != nil {
 		return err
 	}
-	f.info("open after a kill, no throttle, s", a.Ready, "cold cache")
+	f.Info("open after a kill, no throttle, s", a.Ready, "cold cache")
 	idle := a.Idle.RSS - a.Base.RSS
-	f.info("idle after an open of that kind, store's share of RSS, MB", float64(idle)/mb, "")
+	f.Info("idle after an open of that kind, store's share of RSS, MB", float64(idle)/mb, "")
 
 	name := fmt.Sprintf("open after a kill at %d IOPS and %d MB/s, s", cardIOPS, int(cardRate/mb))
 	const target = "<= 3"
@@ -118,7 +120,7 @@ func (b *bench) uncleanOpens(dir string) error {
 	limit, err := newThrottle(b.cgroup, numbers)
 	if err != nil {
 		b.progress("no throttle: %v", err)
-		f.open(name, target, "this machine cannot throttle a device; see the line above")
+		f.Open(name, target, "this machine cannot throttle a device; see the line above")
 		return nil
 	}
 	defer limit.remove()
@@ -136,8 +138,8 @@ func (b *bench) uncleanOpens(dir string) error {
 	if a, err = b.run(task{Name: "open", Dir: dir, Group: b.group, Append: true}, limit, ""); err != nil {
 		return err
 	}
-	f.judge(name, target, num(a.Ready), a.Ready <= 3, fmt.Sprintf("cold cache; single pages came at %s a second", rate(probe.IOPS)))
-	f.judge("first Append of that start, ms", "before it is open", num(a.Taken*1000), a.Taken < a.Ready, "identity read and written, throttled too")
+	f.Judge(name, target, report.Num(a.Ready), a.Ready <= 3, fmt.Sprintf("cold cache; single pages came at %s a second", report.Rate(probe.IOPS)))
+	f.Judge("first Append of that start, ms", "before it is open", report.Num(a.Taken*1000), a.Taken < a.Ready, "identity read and written, throttled too")
 	return nil
 }
 

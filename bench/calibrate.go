@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"fieldpost/bench/report"
 )
 
 // calibrate tells what a commit is made of: the pages that the store writes, and
@@ -16,10 +18,10 @@ import (
 func (b *bench) calibrate() error {
 	const name, target = "file syncs per commit, from system calls", "<= 2.1"
 	if _, err := exec.LookPath("strace"); err != nil {
-		b.figures.open(name, target, "strace is not installed")
+		b.figures.Open(name, target, "strace is not installed")
 		return nil
 	}
-	t := table{head: []string{"file", "readings per commit", "commits", "syncs", "bytes written by the store", "pages", "bytes on the device", "file system's share", "store's estimate"}}
+	t := report.Table{Head: []string{"file", "readings per commit", "commits", "syncs", "bytes written by the store", "pages", "bytes on the device", "file system's share", "store's estimate"}}
 	for _, c := range []task{
 		{Group: 1, Count: 100}, {Group: 5, Count: 100}, {Group: 30, Count: 100}, {Group: 100, Count: 100}, {Group: 500, Count: 50},
 		{Group: 1, Count: 100, Recycle: true}, {Group: 5, Count: 100, Recycle: true}, {Group: 30, Count: 100, Recycle: true}, {Group: 100, Count: 100, Recycle: true}, {Group: 500, Count: 50, Recycle: true},
@@ -34,13 +36,13 @@ func (b *bench) calibrate() error {
 			file = "recycled"
 		}
 		per := func(n int64) float64 { return float64(n) / float64(max(a.Commits, 1)) }
-		t.add(file, fmt.Sprint(c.Group), fmt.Sprint(a.Commits), num(per(got.syncs-a.OwnSyncs)), num(per(got.bytes)), num(per(got.bytes)/4096), num(per(a.Bytes)), num(per(a.Bytes-got.bytes)), num(per(a.Written)))
+		t.Add(file, fmt.Sprint(c.Group), fmt.Sprint(a.Commits), report.Num(per(got.syncs-a.OwnSyncs)), report.Num(per(got.bytes)), report.Num(per(got.bytes)/4096), report.Num(per(a.Bytes)), report.Num(per(a.Bytes-got.bytes)), report.Num(per(a.Written)))
 		if c.Recycle && c.Group == b.group {
-			b.figures.judge(name, target, num(per(got.syncs-a.OwnSyncs)), per(got.syncs-a.OwnSyncs) <= 2.1, "recycled pages")
+			b.figures.Judge(name, target, report.Num(per(got.syncs-a.OwnSyncs)), per(got.syncs-a.OwnSyncs) <= 2.1, "recycled pages")
 		}
 	}
-	b.out.section("What one commit writes, bytes")
-	b.out.table(t)
+	b.out.Section("What one commit writes, bytes")
+	b.out.Table(t)
 	return nil
 }
 

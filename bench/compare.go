@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"fieldpost/bench/report"
 )
 
 // pass is one filling and one draining of a layout.
@@ -159,9 +161,9 @@ func median(ps []pass) cost {
 
 // reportCompare prints the table of all layouts and the figures to reach.
 func (b *bench) reportCompare(all []passes) {
-	t := table{head: []string{"layout", "enqueue WA", "flush/msg", "drain WA", "flush/msg", "both WA", "enqueue msg/s", "drain msg/s"}}
+	t := report.Table{Head: []string{"layout", "enqueue WA", "flush/msg", "drain WA", "flush/msg", "both WA", "enqueue msg/s", "drain msg/s"}}
 	row := func(name string, c cost) {
-		t.add(name, num(c.enqueueWA), num(c.enqueueFlush), num(c.drainWA), num(c.drainFlush), num(c.whole()), rate(c.enqueueRate), rate(c.drainRate))
+		t.Add(name, report.Num(c.enqueueWA), report.Num(c.enqueueFlush), report.Num(c.drainWA), report.Num(c.drainFlush), report.Num(c.whole()), report.Rate(c.enqueueRate), report.Rate(c.drainRate))
 	}
 	costs := map[string]cost{}
 	for _, p := range all {
@@ -178,27 +180,27 @@ func (b *bench) reportCompare(all []passes) {
 			row(p.layout.name+", recycled", c)
 		}
 	}
-	b.out.section(fmt.Sprintf("Telemetry alone, groups of %d x %d B, %d readings, median of %d rounds", b.group, payloadBytes, b.messages, b.rounds))
-	b.out.table(t)
+	b.out.Section(fmt.Sprintf("Telemetry alone, groups of %d x %d B, %d readings, median of %d rounds", b.group, payloadBytes, b.messages, b.rounds))
+	b.out.Table(t)
 
 	ours, again := costs[nameStore], costs[nameStore+" again"]
 	otel, otelAgain, tele := costs[nameOTel], costs[nameOTel+" again"], costs[nameTelegraf]
 	raw, inPlace := costs[nameRaw], costs[nameInPlace]
 	f := &b.figures
-	f.atMost("write amplification, recycled pages", 1.5, again.enqueueWA, "")
-	f.atMost("write amplification, growing file", 2.6, ours.enqueueWA, "")
-	f.atMost("drain, bytes written per payload byte", 0.05, max(ours.drainWA, again.drainWA), "")
-	f.atLeast("enqueue + drain, times less than OpenTelemetry, growing", 5, otel.whole()/ours.whole(), "")
-	f.atLeast("enqueue + drain, times less than OpenTelemetry, recycled", 5, otelAgain.whole()/again.whole(), "")
-	f.atLeast("enqueue + drain, times less than Telegraf", 40, tele.whole()/ours.whole(), "growing")
-	f.atLeast("drain rate, times OpenTelemetry's", 5, min(ours.drainRate/otel.drainRate, again.drainRate/otelAgain.drainRate), "the lesser of growing and recycled")
-	f.atMost("device flushes per commit, recycled pages", 2.1, again.flushPerCommit, "")
-	f.info("device flushes per commit, growing file", ours.flushPerCommit, "ext4 allocates")
-	f.atMost("file syncs per commit, as Stats tells", 2.1, again.syncPerCommit, "recycled pages")
-	f.info("one fdatasync on this machine, ms", 1000*float64(b.group)/inPlace.enqueueRate, "raw in place; 5 to 50 on cards, where it alone sets every rate but the store's drain")
-	f.info("enqueue rate, share of raw append's", ours.enqueueRate/raw.enqueueRate, "growing")
-	f.info("enqueue rate, share of raw in place", again.enqueueRate/inPlace.enqueueRate, "recycled")
-	f.info("enqueue rate, times OpenTelemetry's", ours.enqueueRate/otel.enqueueRate, "growing")
+	f.AtMost("write amplification, recycled pages", 1.5, again.enqueueWA, "")
+	f.AtMost("write amplification, growing file", 2.6, ours.enqueueWA, "")
+	f.AtMost("drain, bytes written per payload byte", 0.05, max(ours.drainWA, again.drainWA), "")
+	f.AtLeast("enqueue + drain, times less than OpenTelemetry, growing", 5, otel.whole()/ours.whole(), "")
+	f.AtLeast("enqueue + drain, times less than OpenTelemetry, recycled", 5, otelAgain.whole()/again.whole(), "")
+	f.AtLeast("enqueue + drain, times less than Telegraf", 40, tele.whole()/ours.whole(), "growing")
+	f.AtLeast("drain rate, times OpenTelemetry's", 5, min(ours.drainRate/otel.drainRate, again.drainRate/otelAgain.drainRate), "the lesser of growing and recycled")
+	f.AtMost("device flushes per commit, recycled pages", 2.1, again.flushPerCommit, "")
+	f.Info("device flushes per commit, growing file", ours.flushPerCommit, "ext4 allocates")
+	f.AtMost("file syncs per commit, as Stats tells", 2.1, again.syncPerCommit, "recycled pages")
+	f.Info("one fdatasync on this machine, ms", 1000*float64(b.group)/inPlace.enqueueRate, "raw in place; 5 to 50 on cards, where it alone sets every rate but the store's drain")
+	f.Info("enqueue rate, share of raw append's", ours.enqueueRate/raw.enqueueRate, "growing")
+	f.Info("enqueue rate, share of raw in place", again.enqueueRate/inPlace.enqueueRate, "recycled")
+	f.Info("enqueue rate, times OpenTelemetry's", ours.enqueueRate/otel.enqueueRate, "growing")
 }
 
 // workDir makes a folder of the given name on the device, empty.

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"fieldpost/bench/report"
 )
 
 func main() {
@@ -35,14 +37,14 @@ type bench struct {
 	group    int
 	rounds   int
 	backlog  int
-	out      document
-	figures  figures
+	out      report.Document
+	figures  report.Figures
 }
 
 var errUsage = errors.New("usage: bench -device /dev/loopN -mount DIR [PART...], each of compare, handoff, idle, backlog, calibrate, real")
 
 func start(args []string, in io.Reader, out io.Writer) error {
-	b := bench{out: document{out}}
+	b := bench{out: report.Document{W: out}}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	child := fs.String("child", "", "for the program itself")
 	fs.StringVar(&b.dev.Node, "device", "", "loop device under the mount")
@@ -72,10 +74,10 @@ func start(args []string, in io.Reader, out io.Writer) error {
 			return fmt.Errorf("%s: %w", p, err)
 		}
 	}
-	if len(b.figures.rows) > 0 {
-		b.out.section("Figures to reach")
-		b.out.table(b.figures.table())
-		b.out.line("\n%d of these were missed.", b.figures.missed())
+	if b.figures.Len() > 0 {
+		b.out.Section("Figures to reach")
+		b.out.Table(b.figures.Table())
+		b.out.Line("\n%d of these were missed.", b.figures.Missed())
 	}
 	return nil
 }
@@ -114,7 +116,7 @@ func (b *bench) head() {
 		}
 		kernel = string(raw[:slices.Index(raw, 0)])
 	}
-	b.out.line("%s, %s/%s, %d processors, Linux %s, ext4 on a loop device.", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), strings.TrimSpace(kernel))
+	b.out.Line("%s, %s/%s, %d processors, Linux %s, ext4 on a loop device.", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), strings.TrimSpace(kernel))
 }
 
 func (b *bench) progress(format string, args ...any) {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"fieldpost/bench/report"
 	"fieldpost/store"
 )
 
@@ -58,7 +59,7 @@ func (b *bench) idle() error {
 		{layout: nameStore, every: 5}, {layout: nameStore, every: 30},
 		{layout: nameOTel, every: 5}, {layout: nameOTel, every: 1}, {layout: nameTelegraf, every: 1},
 	}
-	t := table{head: []string{"layout", "readings per commit", "bytes per commit", "flushes", "MB/h", "GB/year"}}
+	t := report.Table{Head: []string{"layout", "readings per commit", "bytes per commit", "flushes", "MB/h", "GB/year"}}
 	for _, line := range lines {
 		b.progress("one reading a second, %s every %d s", line.layout, line.every)
 		p, err := b.idleOf(line)
@@ -66,17 +67,17 @@ func (b *bench) idle() error {
 			return fmt.Errorf("%s every %d s: %w", line.layout, line.every, err)
 		}
 		hour := p.Bytes * 3600 / float64(line.every) / mb
-		t.add(line.layout, fmt.Sprint(line.every), num(p.Bytes), num(p.Flushes), num(hour), num(hour*24*365/1000))
+		t.Add(line.layout, fmt.Sprint(line.every), report.Num(p.Bytes), report.Num(p.Flushes), report.Num(hour), report.Num(hour*24*365/1000))
 		switch {
 		case line.layout == nameStore && line.every == 5:
-			b.figures.atMost("offline at 1 reading/s, commit every 5 s, MB/h", 26, hour, "from paced commits; a commit comes a little later than its interval")
+			b.figures.AtMost("offline at 1 reading/s, commit every 5 s, MB/h", 26, hour, "from paced commits; a commit comes a little later than its interval")
 		case line.layout == nameStore:
-			b.figures.atMost("offline at 1 reading/s, preset sd (30 s), MB/h", 5, hour, "from paced commits; a commit comes a little later than its interval")
+			b.figures.AtMost("offline at 1 reading/s, preset sd (30 s), MB/h", 5, hour, "from paced commits; a commit comes a little later than its interval")
 		}
 	}
-	b.out.section(fmt.Sprintf("One reading a second without a link, %d readings waiting", pacedBacklog))
-	b.out.table(t)
-	b.out.line("\nBytes of %d real commits times commits per hour. In place of the pause between them the journal of the file system is written out after each, and its tables as often as the kernel would. Telegraf and the last OpenTelemetry line commit each reading by itself, as they do by default.", pacedCount)
+	b.out.Section(fmt.Sprintf("One reading a second without a link, %d readings waiting", pacedBacklog))
+	b.out.Table(t)
+	b.out.Line("\nBytes of %d real commits times commits per hour. In place of the pause between them the journal of the file system is written out after each, and its tables as often as the kernel would. Telegraf and the last OpenTelemetry line commit each reading by itself, as they do by default.", pacedCount)
 	return nil
 }
 
@@ -131,7 +132,7 @@ func (b *bench) handOff() error {
 	if err != nil {
 		return err
 	}
-	b.figures.atMost("link up, bytes written", 0, float64(n), fmt.Sprintf("%d commit intervals of %s, a reading every %s; %d commits", intervals, interval, every, commits))
+	b.figures.AtMost("link up, bytes written", 0, float64(n), fmt.Sprintf("%d commit intervals of %s, a reading every %s; %d commits", intervals, interval, every, commits))
 	return nil
 }
 

@@ -5,13 +5,14 @@ import (
 	"os"
 	"time"
 
+	"fieldpost/bench/report"
 	"fieldpost/store"
 )
 
 // real watches the clock instead of counting commits: one reading a second for a
 // while, with the store's own interval.
 func (b *bench) real(long time.Duration) error {
-	t := table{head: []string{"case", "s", "commits", "bytes", "store's estimate", "MB/h"}}
+	t := report.Table{Head: []string{"case", "s", "commits", "bytes", "store's estimate", "MB/h"}}
 	for _, c := range []struct {
 		name   string
 		o      store.Options
@@ -25,18 +26,18 @@ func (b *bench) real(long time.Duration) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
-		t.add(c.name, num(got.wall.Seconds()), fmt.Sprint(got.commits), fmt.Sprint(got.bytes), fmt.Sprint(got.estimate), num(got.hourly()))
-		b.figures.atMost("1 reading/s by the clock, "+c.name+", MB/h", c.target, got.hourly(), fmt.Sprintf("%d commits in %s s", got.commits, num(got.wall.Seconds())))
+		t.Add(c.name, report.Num(got.wall.Seconds()), fmt.Sprint(got.commits), fmt.Sprint(got.bytes), fmt.Sprint(got.estimate), report.Num(got.hourly()))
+		b.figures.AtMost("1 reading/s by the clock, "+c.name+", MB/h", c.target, got.hourly(), fmt.Sprintf("%d commits in %s s", got.commits, report.Num(got.wall.Seconds())))
 	}
 	b.progress("link up, preset sd, %s of real time", long)
 	n, commits, err := b.handOffFor(store.Options{Preset: "sd"}, time.Second, long)
 	if err != nil {
 		return err
 	}
-	t.add("link up, preset sd", num(long.Seconds()), fmt.Sprint(commits), fmt.Sprint(n), "-", num(float64(n)/long.Hours()/mb))
-	b.figures.atMost("1 reading/s by the clock, link up, preset sd, bytes", 0, float64(n), fmt.Sprintf("%s, %d commits", long, commits))
-	b.out.section("One reading a second by the clock, no link but in the last line")
-	b.out.table(t)
+	t.Add("link up, preset sd", report.Num(long.Seconds()), fmt.Sprint(commits), fmt.Sprint(n), "-", report.Num(float64(n)/long.Hours()/mb))
+	b.figures.AtMost("1 reading/s by the clock, link up, preset sd, bytes", 0, float64(n), fmt.Sprintf("%s, %d commits", long, commits))
+	b.out.Section("One reading a second by the clock, no link but in the last line")
+	b.out.Table(t)
 	return nil
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+
+	"fieldpost/bench/report"
 )
 
 // slowDrain compares the rates of draining on a device that takes no more requests
@@ -17,7 +19,7 @@ func (b *bench) slowDrain() error {
 	limit, err := newThrottle(b.cgroup, numbers)
 	if err != nil {
 		b.progress("no throttle: %v", err)
-		b.figures.open(name, ">= 5", "this machine cannot throttle a device")
+		b.figures.Open(name, ">= 5", "this machine cannot throttle a device")
 		return nil
 	}
 	defer limit.remove()
@@ -28,7 +30,7 @@ func (b *bench) slowDrain() error {
 			return fmt.Errorf("%s: %w", layout, err)
 		}
 	}
-	b.figures.atLeast(name, 5, rates[nameStore]/rates[nameOTel], fmt.Sprintf("%s/s against %s/s, flushes as cheap as before", rate(rates[nameStore]), rate(rates[nameOTel])))
+	b.figures.AtLeast(name, 5, rates[nameStore]/rates[nameOTel], fmt.Sprintf("%s/s against %s/s, flushes as cheap as before", report.Rate(rates[nameStore]), report.Rate(rates[nameOTel])))
 	return nil
 }
 

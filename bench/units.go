@@ -1,0 +1,6 @@
+package main
+
+const (
+	mb  = 1e6
+	mib = 1 << 20
+)
