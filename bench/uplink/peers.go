@@ -29,19 +29,24 @@ const (
 	nameWindow     = "go-amqp, window 512"
 	nameBatches    = "go-amqp, batches of 100, 8 in flight"
 	nameNode       = "azure-iot-device for Node, 64 at a time"
-	nameMemory     = "drain, from memory"
-	nameDisk       = "drain, from disk"
+	nameSingles    = "drain, singles, from memory"
+	nameSinglesOld = "drain, singles, from disk"
+	nameMemory     = "drain, batches, from memory"
+	nameDisk       = "drain, batches, from disk"
 )
 
 func peers() []peer {
-	singles := func(o *uplink.DrainOptions) { o.Window, o.WindowBytes = window, 8<<20 }
+	singles := func(o *uplink.DrainOptions) { o.Window, o.WindowBytes, o.BatchRecords = window, 8<<20, 1 }
+	batched := func(o *uplink.DrainOptions) { o.Window, o.BatchRecords = batches, batchSize }
 	return []peer{
 		{name: nameSequential, flight: 1, send: sendRaw(sendSequentially)},
 		{name: nameWindow, flight: window, send: sendRaw(sendWindow)},
 		{name: nameBatches, flight: batches * batchSize, send: sendRaw(sendBatches)},
 		{name: nameNode, flight: nodeFlight, foreign: true},
-		{name: nameMemory, flight: window, ordered: true, send: drainMemory(singles)},
-		{name: nameDisk, flight: window, ordered: true, send: drainDisk(singles)},
+		{name: nameSingles, flight: window, ordered: true, send: drainMemory(singles)},
+		{name: nameSinglesOld, flight: window, ordered: true, send: drainDisk(singles)},
+		{name: nameMemory, flight: batches * batchSize, ordered: true, send: drainMemory(batched)},
+		{name: nameDisk, flight: batches * batchSize, ordered: true, send: drainDisk(batched)},
 	}
 }
 

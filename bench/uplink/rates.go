@@ -81,14 +81,15 @@ func (b *bench) rates(ctx context.Context) error {
 		return err
 	}
 	f := &b.figures
-	f.AtLeast("from memory, times go-amqp with window 512", 0.8, m[nameMemory].rate/m[nameWindow].rate, "")
+	f.AtLeast("singles from memory, times go-amqp with window 512", 0.8, m[nameSingles].rate/m[nameWindow].rate, "")
 	f.AtLeast("backlog from disk, times go-amqp's batches", 0.8, m[nameDisk].rate/m[nameBatches].rate, "")
 	if b.node == "" {
 		f.Open("backlog from disk, times the Node SDK", ">= 10", "Node or its packages are not there")
 	} else {
 		f.AtLeast("backlog from disk, times the Node SDK", 10, m[nameDisk].rate/m[nameNode].rate, "")
 	}
-	f.AtMost("processor time of from memory with the store, times go-amqp with window 512", 2, m[nameMemory].cpu/m[nameWindow].cpu, "")
+	f.AtMost("processor time of singles from memory with the store, times go-amqp with window 512", 2, m[nameSingles].cpu/m[nameWindow].cpu, "")
+	f.AtMost("processor time of a backlog from disk, times go-amqp's batches", 2, m[nameDisk].cpu/m[nameBatches].cpu, "")
 	f.AtMost("peak RSS while a backlog goes out from disk, MiB", 32, m[nameDisk].peak, fmt.Sprintf("%d records", b.messages))
 	return nil
 }
@@ -111,8 +112,8 @@ func (b *bench) delays(ctx context.Context) error {
 			return err
 		}
 		if trip == 200*time.Millisecond {
-			b.figures.AtLeast("200 ms: from memory, times in-flight / round trip", 0.9, m[nameMemory].rate*trip.Seconds()/window, "")
-			b.figures.AtLeast("200 ms: backlog from disk, times in-flight / round trip", 0.9, m[nameDisk].rate*trip.Seconds()/window, "")
+			b.figures.AtLeast("200 ms: singles from memory, times in-flight / round trip", 0.9, m[nameSingles].rate*trip.Seconds()/window, "")
+			b.figures.AtLeast("200 ms: backlog from disk, times in-flight / round trip", 0.9, m[nameDisk].rate*trip.Seconds()/(batches*batchSize), "")
 		}
 	}
 	return nil
