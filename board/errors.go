@@ -18,6 +18,8 @@ var (
 	ErrIO = errors.New("bus adapter failed")
 	// ErrInUse: something else drives that line.
 	ErrInUse = errors.New("in use")
+	// ErrGone: the GPIO chip was unplugged or its driver removed; the line has to be taken anew.
+	ErrGone = errors.New("line is gone")
 	// ErrClosed: the bus or output was closed.
 	ErrClosed = errors.New("closed")
 )
@@ -44,7 +46,7 @@ func (e *Error) Hint() string {
 	case errors.Is(e.Err, fs.ErrNotExist) && isBus:
 		return "on a Raspberry Pi enable it with dtparam=i2c_arm=on in config.txt and reboot; otherwise load i2c-dev (modprobe i2c-dev) and check the number with ls /dev/i2c-*"
 	case errors.Is(e.Err, fs.ErrNotExist):
-		return "list lines with gpioinfo; name one by its name or as gpiochip0:17; chips plugged in later need a restart of the agent"
+		return "list lines with gpioinfo; name one by its name or as gpiochip0:17"
 	case errors.Is(e.Err, fs.ErrPermission) && isBus:
 		return "add the agent's user to group i2c (SupplementaryGroups=i2c in the unit), or pass the device into the container"
 	case errors.Is(e.Err, fs.ErrPermission):
@@ -55,6 +57,8 @@ func (e *Error) Hint() string {
 		return "a part holds the bus: check for a short circuit and missing pull-ups, then power-cycle the part"
 	case errors.Is(e.Err, ErrIO):
 		return "the bus adapter failed or was unplugged: plug it in again; the bus is opened anew by itself"
+	case errors.Is(e.Err, ErrGone):
+		return "the GPIO chip was unplugged or its driver removed: plug it in again; the line is taken anew at its next use"
 	case errors.Is(e.Err, ErrInUse):
 		return "another program or a kernel driver holds the line; gpioinfo shows which"
 	}

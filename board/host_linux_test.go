@@ -4,16 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log"
-	"log/slog"
-	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
-	"periph.io/x/conn/v3/gpio"
 )
 
 var (
@@ -22,7 +15,7 @@ var (
 )
 
 func TestMissingBus(t *testing.T) {
-	h := Host(nil)
+	h := Host()
 	for _, device := range []string{"/dev/i2c-65000", "/dev/i2c-", "/dev/i2c-01", "i2c-1", "", "/dev/i2c--1", "/dev/i2c-99999999999"} {
 		bus, err := h.I2C(device)
 		var e *Error
@@ -57,65 +50,87 @@ func TestKindOf(t *testing.T) {
 	}
 }
 
-// fakeLine is a line that fails on demand. Asking a line back is not in its
-// method set, so an output cannot.
+// fakeGPIO is a character device with lines that fail on demand.
+type fakeGPIO struct {
+	list  []chip
+	fault error                // of chips
+	taken map[string]*fakeLine // by chip:number
+	err   map[string]error     // of requests, by chip:number
+}
+
+func (g *fakeGPIO) chips() ([]chip, error) { return g.list, g.fault }
+
+func (g *fakeGPIO) request(chip string, number int, consumer string, initial bool) (line, error) {
+	key := fmt.Sprintf("%s:%d", chip, number)
+	if err := g.err[key]; err != nil {
+		return nil, err
+	}
+	if l := g.taken[key]; l != nil && !l.closed {
+		return nil, syscall.EBUSY
+	}
+	l := &fakeLine{consumer: consumer, value: value(initial)}
+	g.taken[key] = l
+	return l, nil
+}
+
 type fakeLine struct {
-	mu       sync.Mutex
-	name     string
-	number   int
 	consumer string
-	level    gpio.Level
-	closed   int
+	value    int
+	closed   bool
 	err      error
 }
 
-func (l *fakeLine) Name() string     { return l.name }
-func (l *fakeLine) Number() int      { return l.number }
-func (l *fakeLine) Consumer() string { return l.consumer }
-func (l *fakeLine) Close()           { l.closed++ }
-func (l *fakeLine) Out(v gpio.Level) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (l *fakeLine) SetValue(v int) error {
 	if l.err == nil {
-		l.level = v
+		l.value = v
 	}
 	return l.err
 }
 
-// withLines is a host with a chip of three lines, the second without a name.
-func withLines() (*HostBoard, []*fakeLine) {
-	fakes := []*fakeLine{{name: "GPIO17"}, {number: 1}, {name: "GPIO27", number: 2, consumer: "w1@"}}
-	h := Host(nil)
-	h.ready = true
-	h.chips = []chip{{name: "gpiochip1", label: "expander"}, {name: "gpiochip0", label: "pinctrl-bcm2835"}}
-	for _, l := range fakes {
-		h.chips[1].lines = append(h.chips[1].lines, l)
+func (l *fakeLine) Close() error {
+	if l.closed {
+		return errors.New("already closed")
 	}
-	return h, fakes
+	l.closed = true
+	return nil
+}
+
+// withLines is a host with a chip of three lines, the second without a name.
+func withLines() (*HostBoard, *fakeGPIO) {
+	g := &fakeGPIO{taken: map[string]*fakeLine{}, err: map[string]error{}, list: []chip{
+		{name: "gpiochip1", label: "expander"},
+		{name: "gpiochip0", label: "pinctrl-bcm2835", lines: []lineInfo{{name: "GPIO17"}, {}, {name: "GPIO27", consumer: "w1@"}}},
+	}}
+	return &HostBoard{gpio: g}, g
 }
 
 func TestOutput(t *testing.T) {
-	h, fakes := withLines()
+	h, g := withLines()
 	o, err := h.Output("fan", "GPIO17", true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !o.On() || !bool(fakes[0].level) || o.Name() != "fan" {
-		t.Error("initial level was not driven")
+	l := g.taken["gpiochip0:0"]
+	if !o.On() || l.value != 1 || o.Name() != "fan" || l.consumer != "fieldpost fan" {
+		t.Errorf("taken as %+v, on %v", l, o.On())
 	}
-	fakes[0].err = syscall.EIO
+	l.err = syscall.EIO
 	if err := o.Set(false); !errors.Is(err, ErrIO) || !o.On() {
 		t.Errorf("failed set: %v, on %v", err, o.On())
 	}
-	fakes[0].err = nil
-	if err := o.Set(false); err != nil || o.On() || bool(fakes[0].level) {
+	l.err = syscall.ENODEV
+	if err := o.Set(false); !errors.Is(err, ErrGone) || !o.On() {
+		t.Errorf("set of a line that is gone: %v, on %v", err, o.On())
+	}
+	l.err = nil
+	if err := o.Set(false); err != nil || o.On() || l.value != 0 {
 		t.Errorf("set: %v, on %v", err, o.On())
 	}
 	if _, err := h.Output("pump", "gpiochip0:0", false); !errors.Is(err, ErrInUse) {
 		t.Errorf("the same line by its number: %v", err)
 	}
-	if err := errors.Join(o.Close(), o.Close()); err != nil || fakes[0].closed != 1 {
-		t.Errorf("close: %v, %d times", err, fakes[0].closed)
+	if err := errors.Join(o.Close(), o.Close()); err != nil || !l.closed {
+		t.Errorf("close: %v", err)
 	}
 	if err := o.Set(true); !errors.Is(err, ErrClosed) {
 		t.Errorf("set after close: %v", err)
@@ -134,70 +149,44 @@ func TestLineNames(t *testing.T) {
 		{"GPIO99", -1}, {"gpiochip0:3", -1}, {"gpiochip0:-1", -1}, {"gpiochip0:", -1}, {"gpiochip9:0", -1},
 		{"gpiochip1:0", -1}, {"", -1}, {":", -1}, {"gpiochip0:99999999999999999999", -1},
 	} {
-		h, fakes := withLines()
-		fakes[2].consumer = ""
+		h, g := withLines()
 		_, err := h.Output("x", c.line, true)
 		if c.want < 0 {
 			if !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%q: %v", c.line, err)
 			}
-		} else if err != nil || !bool(fakes[c.want].level) {
+		} else if l := g.taken[fmt.Sprintf("gpiochip0:%d", c.want)]; err != nil || l == nil || l.value != 1 {
 			t.Errorf("%q: %v", c.line, err)
 		}
 	}
 }
 
 func TestLineInUse(t *testing.T) {
-	h, fakes := withLines()
-	fakes[2].err = fmt.Errorf("GPIOLine.Out(): %w", syscall.EBUSY)
+	h, g := withLines()
+	g.err["gpiochip0:2"] = syscall.EBUSY
 	_, err := h.Output("x", "GPIO27", false)
 	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), `"w1@"`) {
 		t.Errorf("%v", err)
 	}
-	if fakes[2].closed != 1 {
-		t.Error("a line that could not be taken was left half open")
+}
+
+// A chip that may not be opened is told from one that is not there.
+func TestNoChip(t *testing.T) {
+	for fault, want := range map[error]error{nil: fs.ErrNotExist, fs.ErrPermission: fs.ErrPermission} {
+		_, err := (&HostBoard{gpio: &fakeGPIO{fault: fault}}).Output("x", "GPIO17", false)
+		var e *Error
+		if !errors.Is(err, want) || !errors.As(err, &e) || e.Hint() == "" {
+			t.Errorf("chips: %v gives %v", fault, err)
+		}
 	}
 }
 
 // On a machine without GPIO this looks for chips in earnest and finds none; on
 // one with GPIO the name is unknown.
 func TestHostWithoutThatLine(t *testing.T) {
-	h := Host(slog.New(slog.DiscardHandler))
 	for range 2 {
-		if o, err := h.Output("x", "no such line", false); err == nil {
+		if o, err := Host().Output("x", "no such line", false); err == nil {
 			t.Errorf("took %v", o)
 		}
-	}
-}
-
-func TestCaptureLog(t *testing.T) {
-	out, flags := log.Writer(), log.Flags()
-	lines := captureLog(func() {
-		log.Println("one\ntwo")
-		for range 2 * maxSaid {
-			log.Println("more")
-		}
-	})
-	if len(lines) != maxSaid || lines[0] != "one" || lines[1] != "two" {
-		t.Errorf("%d lines, %q", len(lines), lines[:2])
-	}
-	if log.Writer() != out || log.Flags() != flags {
-		t.Error("package log was not given back")
-	}
-}
-
-func TestKeepStdin(t *testing.T) {
-	before, err := os.Stdin.Stat()
-	if err != nil {
-		t.Skip("no standard input")
-	}
-	keepStdin(func() { _ = unix.Close(0) })
-	after, err := os.Stdin.Stat()
-	if err != nil || !os.SameFile(before, after) {
-		t.Errorf("standard input was not restored: %v", err)
-	}
-	keepStdin(func() {})
-	if _, err := os.Stdin.Stat(); err != nil {
-		t.Error(err)
 	}
 }

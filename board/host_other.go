@@ -5,7 +5,6 @@ package board
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"runtime"
 
 	"periph.io/x/conn/v3/i2c"
@@ -16,10 +15,7 @@ import (
 type HostBoard struct{}
 
 // Host returns the board the program runs on.
-func Host(*slog.Logger) *HostBoard { return &HostBoard{} }
-
-// Prepare does nothing on this platform.
-func (*HostBoard) Prepare() {}
+func Host() *HostBoard { return &HostBoard{} }
 
 // I2C implements Buses: it is an error on this platform.
 func (*HostBoard) I2C(device string) (i2c.BusCloser, error) {

@@ -71,7 +71,7 @@ func (b *hostI2C) Close() error {
 	return nil
 }
 
-// kindOf finds the errno that periph turned into text and names what it means
+// kindOf finds the errno, which periph turns into text, and names what it means
 // on a bus or line. Adapters say "nobody answered" in three ways: the Pi's own
 // with EREMOTEIO, USB adapters with ENXIO, some others with ENODEV.
 func kindOf(err error) error {

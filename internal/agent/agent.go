@@ -112,9 +112,6 @@ func (a *Agent) Run(ctx context.Context) error {
 	for _, p := range CheckFiles(a.cfg, a.started) {
 		log.Warn(p.String(), "hint", p.Hint)
 	}
-	if lines, ok := a.parts.Lines.(*board.HostBoard); ok && len(a.cfg.Outputs) > 0 {
-		lines.Prepare()
-	}
 	socket, err := a.listen()
 	if err != nil {
 		return err

@@ -62,7 +62,7 @@ func (p Parts) withDefaults() Parts {
 		p.LastDrain = 3 * time.Second
 	}
 	if p.Buses == nil || p.Lines == nil {
-		host := board.Host(p.Log)
+		host := board.Host()
 		if p.Buses == nil {
 			p.Buses = host
 		}
