@@ -15,8 +15,8 @@
 // Append waits for the identity only. It works while the file is being opened and
 // when it cannot be: then records are in memory, and Stats says so.
 //
-// What Ticket.Durable, Flush, Journal.Begin and Journal.Finish have answered with
-// nil survives a kill and a power cut. Telemetry that nobody waits for is on disk
+// What Ticket.Durable, Flush and the methods of Journal have answered with nil
+// survives a kill and a power cut. Telemetry that nobody waits for is on disk
 // after Stats.CommitEvery at most, alarms and results as soon as the disk is free, debug
 // never. A record accepted before its commit is due is never written.
 //

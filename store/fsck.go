@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -39,9 +41,9 @@ type Report struct {
 	Problems []string // what is damaged; empty for a file that would be opened as it is
 
 	PerClass    [Classes]ReportClass
-	Journal     int // commands
-	JournalOpen int // of them, begun without an outcome
-	Ledger      int // entries
+	Commands    []JournalEntry // of the journal, the last begun first
+	JournalOpen int            // of them, begun without an outcome
+	Ledger      int            // entries
 	Quarantined []string
 }
 
@@ -139,13 +141,20 @@ func (r *Report) look(ctx context.Context, f *os.File) (g *finds, use []uint64, 
 	} else {
 		r.Problems = append(r.Problems, "its counters cannot be read")
 	}
-	r.Ledger, r.Journal = len(g.ledger), len(g.journal)
-	for _, row := range g.journal {
+	r.Ledger = len(g.ledger)
+	r.commands(g.journal)
+	return g, use, nil
+}
+
+// commands lists the journal of a file.
+func (r *Report) commands(rows map[uint64]journalRow) {
+	for _, id := range slices.Backward(slices.Sorted(maps.Keys(rows))) {
+		row := rows[id]
+		r.Commands = append(r.Commands, row.entry())
 		if row.Outcome.Verdict == Pending {
 			r.JournalOpen++
 		}
 	}
-	return g, use, nil
 }
 
 // handing dates records by the boots that a file knows and gives them to out.

@@ -72,12 +72,8 @@ func (r *Report) look1(ctx context.Context, f *os.File, use []uint64, out func(S
 	} else {
 		r.Problems = append(r.Problems, "its counters cannot be read")
 	}
-	r.Ledger, r.Journal = g.ledger, len(g.journal)
-	for _, row := range g.journal {
-		if row.Outcome.Verdict == Pending {
-			r.JournalOpen++
-		}
-	}
+	r.Ledger = g.ledger
+	r.commands(g.journal)
 	hand := handing(nil, out)
 	inOrder := func(a, b key) int {
 		if a.less(b) {

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"fieldpost/internal/clock"
 )
 
 // Journal remembers which commands were begun and how they ended, so that a
 // command delivered twice has one effect and one result. Finished commands are
-// forgotten beyond JournalSize and JournalAge; begun ones never.
+// forgotten beyond JournalSize and JournalAge; those begun, or whose result is
+// still due, never.
 type Journal struct{ s *Store }
 
 // JournalEntry is what the journal keeps of one command.
@@ -19,7 +22,10 @@ type JournalEntry struct {
 	Outcome Outcome   // Verdict Pending while it is only begun
 	Begun   time.Time // wall time as believed
 	Ended   time.Time // zero while only begun
-	Result  ID        // the result record; zero while only begun
+	Result  ID        // the result record; zero while there is none
+	Due     string    // note of Promise while the result is still to come
+
+	ended clock.Stamp // of Ended, for its age in powered time
 }
 
 // Journal returns the journal of commands.
@@ -87,45 +93,102 @@ func (j *Journal) Begin(ctx context.Context, c Command) (State, error) {
 // is entered as finished. After an error neither is on disk as far as is known,
 // and the caller does not settle; ErrRefused means that the record is too large.
 func (j *Journal) Finish(ctx context.Context, c Command, o Outcome, result Record) error {
+	return j.change(ctx, "finish", c, &result, func(e *JournalEntry) error {
+		if e.Outcome.Verdict != Pending {
+			return errFinished
+		}
+		return e.end(o, "", j.s.o.Clock.Now())
+	})
+}
+
+// Promise puts the outcome of c on disk, in a synced transaction, for an effect
+// that comes after the settlement and takes this process with it. Its result is
+// due: the note, of at most 1024 bytes, stands in the entry for the process that
+// writes it with Fulfil. A later Promise replaces outcome and note.
+func (j *Journal) Promise(ctx context.Context, c Command, o Outcome, note string) error {
+	return j.change(ctx, "promise", c, nil, func(e *JournalEntry) error {
+		switch {
+		case note == "":
+			return errors.New("a promise needs a note")
+		case e.Outcome.Verdict != Pending && e.Due == "":
+			return errFinished
+		}
+		return e.end(o, note, j.s.o.Clock.Now())
+	})
+}
+
+// Fulfil puts the result record of a promised command on disk and takes its note
+// away, in one synced transaction. Errors are those of Finish.
+func (j *Journal) Fulfil(ctx context.Context, c Command, result Record) error {
+	return j.change(ctx, "fulfil", c, &result, func(e *JournalEntry) error {
+		if e.Due == "" {
+			return errors.New("no result is due")
+		}
+		e.Due = ""
+		return nil
+	})
+}
+
+var errFinished = errors.New("it is finished already")
+
+// end gives the entry its outcome.
+func (e *JournalEntry) end(o Outcome, due string, now clock.Stamp) error {
+	if o.Verdict != Completed && o.Verdict != Rejected {
+		return fmt.Errorf("verdict %s is no outcome", o.Verdict)
+	}
+	o.Condition, o.Reason = clip(o.Condition, textMax), clip(o.Reason, textMax)
+	e.Outcome, e.Due, e.Ended, e.ended = o, clip(due, textMax), now.Wall, now
+	return nil
+}
+
+// change applies alter to the entry of c, which is made when there is none, and
+// puts it on disk together with its result, if one is given.
+func (j *Journal) change(ctx context.Context, verb string, c Command, result *Record, alter func(*JournalEntry) error) error {
 	s := j.s
 	c = trimCommand(c)
-	o.Condition, o.Reason = clip(o.Condition, textMax), clip(o.Reason, textMax)
-	fail := func(err error) error { return fmt.Errorf("finish command %q: %w", c.MessageID, err) }
-	if o.Verdict != Completed && o.Verdict != Rejected {
-		return fail(fmt.Errorf("verdict %s is no outcome", o.Verdict))
-	}
+	fail := func(err error) error { return fmt.Errorf("%s command %q: %w", verb, c.MessageID, err) }
 	if err := s.waitOpen(ctx); err != nil {
 		return err
 	}
-	result.ID = ID{Class: Result}
-	s.mu.Lock()
-	if s.ended || !s.open {
-		err := s.refusal()
-		s.mu.Unlock()
+	r, err := s.requestChange(c, result, alter)
+	if err == nil {
+		err = s.await(ctx, r)
+	}
+	if err != nil {
 		return fail(err)
 	}
-	if err := s.admit([]Record{result}); err != nil {
-		s.refused++
-		s.mu.Unlock()
-		return fail(err)
+	return nil
+}
+
+// requestChange hands the change of an entry to the committer.
+func (s *Store) requestChange(c Command, result *Record, alter func(*JournalEntry) error) (*journalReq, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended || !s.open {
+		return nil, s.refusal()
+	}
+	if result != nil {
+		result.ID = ID{Class: Result}
+		if err := s.admit([]Record{*result}); err != nil {
+			s.refused++
+			return nil, err
+		}
 	}
 	it := s.jr.byKey[commandKey(&c)]
 	isN := it == nil
 	if isN {
 		it = &journalItem{JournalEntry: JournalEntry{Command: c, Begun: s.o.Clock.Now().Wall}, key: commandKey(&c)}
-	} else if it.pending != nil || it.Outcome.Verdict != Pending {
-		s.mu.Unlock()
-		return fail(errors.New("it is finished already"))
+	}
+	if it.pending != nil {
+		return nil, errors.New("another change of it is under way")
 	}
 	next := it.JournalEntry
-	next.Outcome, next.Ended = o, s.o.Clock.Now().Wall
-	r := s.request(it, next, isN)
-	r.res = &result
-	s.mu.Unlock()
-	if err := s.await(ctx, r); err != nil {
-		return fail(err)
+	if err := alter(&next); err != nil {
+		return nil, err
 	}
-	return nil
+	r := s.request(it, next, isN)
+	r.res = result
+	return r, nil
 }
 
 // Entries returns the commands the journal knows, the last begun first.

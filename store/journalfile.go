@@ -82,7 +82,11 @@ func commandKey(c *Command) string {
 // textMax bounds each text the journal keeps, in bytes.
 const textMax = 1024
 
+// trimCommand bounds what a stranger gave. A time that JSON cannot hold is none.
 func trimCommand(c Command) Command {
+	if y := c.EnqueuedAt.Year(); y < 0 || y > 9999 {
+		c.EnqueuedAt = time.Time{}
+	}
 	c.MessageID, c.Door, c.Name = clip(c.MessageID, textMax), clip(c.Door, textMax), clip(c.Name, textMax)
 	return c
 }
@@ -135,27 +139,42 @@ func (s *Store) endRequest(r *journalReq, err error) {
 	r.done <- err
 }
 
+// closed says that nothing is to come for an entry: it may be forgotten.
+func (e *JournalEntry) closed() bool { return e.Outcome.Verdict != Pending && e.Due == "" }
+
 // trimJournal forgets finished commands beyond the bounds.
 func (s *Store) trimJournal() {
-	now := s.o.Clock.Now().Wall
+	now := s.o.Clock.Now()
 	finished := 0
 	for _, it := range s.jr.order {
-		if it.Outcome.Verdict != Pending {
+		if it.closed() {
 			finished++
 		}
 	}
 	for _, it := range slices.Clone(s.jr.order) {
-		if it.Outcome.Verdict == Pending || it.pending != nil {
+		if !it.closed() || it.pending != nil {
 			continue
 		}
-		old := it.Ended.After(clock.Floor) && now.Sub(it.Ended) > s.o.JournalAge
-		if !old && finished <= s.o.JournalSize {
+		if finished <= s.o.JournalSize && s.sinceEnd(&it.JournalEntry, now) <= s.o.JournalAge {
 			continue
 		}
 		finished--
 		s.jr.remove(it)
 		s.jr.removed = append(s.jr.removed, it.id)
 	}
+}
+
+// sinceEnd is how long ago a command ended, in powered time: a hub that was not
+// reached meanwhile may still deliver it again. A clock that knows no boot has
+// only its wall time.
+func (s *Store) sinceEnd(e *JournalEntry, now clock.Stamp) time.Duration {
+	if now.Boot != ([16]byte{}) {
+		return s.boots.age(e.ended, now)
+	}
+	if e.Ended.Before(clock.Floor) {
+		return 0
+	}
+	return now.Wall.Sub(e.Ended)
 }
 
 // unsure says whether c may have been in a journal that is lost. Until the wall
@@ -181,14 +200,42 @@ type journalRow struct {
 	Begun   time.Time `json:"begun"`
 	Ended   time.Time `json:"ended"`
 	Result  string    `json:"result,omitempty"` // message-id of the result record
+	Due     string    `json:"due,omitempty"`
+
+	EndedBoot []byte        `json:"ended_boot,omitempty"` // boot of Ended
+	EndedIn   time.Duration `json:"ended_in,omitempty"`   // since that boot
 }
 
 func rowOf(id uint64, e *JournalEntry) journalRow {
-	r := journalRow{ID: id, Command: e.Command, Outcome: e.Outcome, Begun: e.Begun, Ended: e.Ended}
+	r := journalRow{ID: id, Command: e.Command, Outcome: e.Outcome, Begun: e.Begun, Ended: e.Ended, Due: e.Due}
+	if e.ended.Boot != ([16]byte{}) {
+		r.EndedBoot, r.EndedIn = e.ended.Boot[:], e.ended.BootTime
+	}
 	if e.Result != (ID{}) {
 		r.Result = e.Result.String()
 	}
 	return r
+}
+
+// stage grows as a command goes on: begun, promised, closed.
+func (r *journalRow) stage() int {
+	switch {
+	case r.Outcome.Verdict == Pending:
+		return 0
+	case r.Due != "":
+		return 1
+	default:
+		return 2
+	}
+}
+
+// entry is what a row says.
+func (r *journalRow) entry() JournalEntry {
+	e := JournalEntry{Command: r.Command, Outcome: r.Outcome, Begun: r.Begun, Ended: r.Ended, Due: r.Due}
+	e.Result, _ = ParseID(r.Result) // zero while there is none
+	e.ended = clock.Stamp{Wall: r.Ended, BootTime: r.EndedIn}
+	copy(e.ended.Boot[:], r.EndedBoot)
+	return e
 }
 
 func writeJournal(tx *bolt.Tx, b *batch) error {
@@ -206,8 +253,7 @@ func writeJournal(tx *bolt.Tx, b *batch) error {
 // load takes up the entries of the file.
 func (j *journalState) load(rows []journalRow) {
 	for _, r := range rows {
-		it := &journalItem{id: r.ID, onDisk: true, JournalEntry: JournalEntry{Command: r.Command, Outcome: r.Outcome, Begun: r.Begun, Ended: r.Ended}}
-		it.Result, _ = ParseID(r.Result) // zero while only begun
+		it := &journalItem{id: r.ID, onDisk: true, JournalEntry: r.entry()}
 		it.key = commandKey(&it.Command)
 		if j.byKey[it.key] == nil {
 			j.add(it)

@@ -23,7 +23,7 @@ type Options struct {
 	MaxMemory   int               // records kept in memory, leased ones included; default 8 MiB, bytes
 	MaxRecord   int               // largest record as stored; default 200 KiB, bytes
 	JournalSize int               // finished commands remembered; default 1000, entries
-	JournalAge  time.Duration     // finished commands older than this are forgotten; default 168 h
+	JournalAge  time.Duration     // finished commands older than this in powered time are forgotten; default 168 h
 	DeadMax     int               // dead letters kept; default 1000, records
 	NoSync      bool              // never sync any file: for tests of logic only, a power cut loses all; default false
 	Clock       clock.Clock       // where stamps come from; default the wall clock, believed plausible

@@ -93,7 +93,7 @@ func (g *finds) visit(k, v []byte, at int64) {
 		e := &lossEntry{}
 		switch {
 		case openJSON(tagJournal, k, v, &r) == nil:
-			if old, ok := g.journal[r.ID]; !ok || old.Outcome.Verdict == Pending {
+			if old, ok := g.journal[r.ID]; !ok || r.stage() >= old.stage() {
 				g.journal[r.ID] = r
 			}
 		case openJSON(tagLedger, k, v, e) == nil:

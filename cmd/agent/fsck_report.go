@@ -42,7 +42,7 @@ func reportJSON(r store.Report) fsckReport {
 	j := fsckReport{
 		OK: len(r.Problems) == 0, File: r.File, Bytes: r.Size, Format: r.Format, Store: r.Store, Epoch: r.Epoch,
 		Clean: r.Clean, Written: r.Written, Pages: r.Pages, Problems: append([]string{}, r.Problems...), ByClass: map[string]fsckClass{},
-		Journal: r.Journal, JournalOpen: r.JournalOpen, Ledger: r.Ledger, Quarantined: append([]string{}, r.Quarantined...),
+		Journal: len(r.Commands), JournalOpen: r.JournalOpen, Ledger: r.Ledger, Quarantined: append([]string{}, r.Quarantined...),
 	}
 	for class, c := range r.PerClass {
 		j.ByClass[store.Class(class).String()] = fsckClass{c.Counted, c.Blocks, c.Salvaged, c.Dead}
@@ -91,7 +91,7 @@ func writeReport(w io.Writer, r store.Report, salvaged string) error {
 		salvage += c.Salvaged + c.Dead
 	}
 	_ = table.Flush()
-	line("command journal: %d, of which %d begun without an outcome", r.Journal, r.JournalOpen)
+	line("command journal: %d, of which %d begun without an outcome", len(r.Commands), r.JournalOpen)
 	line("loss ledger: %d", r.Ledger)
 	if len(r.Quarantined) > 0 {
 		line("set aside earlier: %s", strings.Join(r.Quarantined, ", "))

@@ -58,6 +58,8 @@ func Conformance(t *testing.T, newStore func(t testing.TB, o store.Options) *sto
 		{"Closed", testClosed},
 		{"JournalPhases", testJournalPhases},
 		{"JournalBounds", testJournalBounds},
+		{"JournalPromise", testJournalPromise},
+		{"JournalAge", testJournalAge},
 		{"JournalNoDisk", testJournalNoDisk},
 		{"Backlog", testBacklog},
 		{"RetryDead", testRetryDead},

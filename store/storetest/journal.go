@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"fieldpost/internal/clock"
 	"fieldpost/store"
 )
 
@@ -60,10 +61,14 @@ func testJournalPhases(b *bench) {
 	b.begin(s, later, store.PhaseNew, none)
 	b.finish(s, command("", 7), no, "result 7")
 	b.begin(s, command("open", 9), store.PhaseNew, none)
+	beyond := command("beyond", 1)
+	beyond.EnqueuedAt = time.UnixMilli(1 << 62)
+	b.begin(s, beyond, store.PhaseNew, none)
+	b.finish(s, beyond, done, "beyond")
 	if d := time.Since(start); d != 0 {
 		b.Errorf("the journal took %v of waiting", d)
 	}
-	if got := s.Journal().Entries(); len(got) != 5 || got[0].Command != command("open", 9) || got[4].Outcome != done || got[4].Result.Seq != 1 {
+	if got := s.Journal().Entries(); len(got) != 6 || got[1].Command != command("open", 9) || got[5].Outcome != done || got[5].Result.Seq != 1 {
 		b.Errorf("entries %+v", got)
 	}
 	stop()
@@ -75,10 +80,10 @@ func testJournalPhases(b *bench) {
 	b.begin(s, later, store.PhaseStarted, none)
 	b.begin(s, command("open", 9), store.PhaseStarted, none)
 	b.finish(s, command("open", 9), no, "interrupted")
-	if got := s.Journal().Entries(); len(got) != 5 || got[0].Result.Epoch != s.Stats().Epoch || got[0].Ended.IsZero() {
+	if got := s.Journal().Entries(); len(got) != 6 || got[1].Result.Epoch != s.Stats().Epoch || got[1].Ended.IsZero() {
 		b.Errorf("entries %+v", got)
 	}
-	if got := bodies(Drained(b, s, store.Options{})); got != "result a result a again result 7 interrupted" {
+	if got := bodies(Drained(b, s, store.Options{})); got != "result a result a again result 7 beyond interrupted" {
 		b.Errorf("results: %s", got)
 	}
 }
@@ -107,6 +112,100 @@ func testJournalBounds(b *bench) {
 	if n := len(s.Journal().Entries()); n != 3 {
 		b.Errorf("%d entries left of the three that are begun", n)
 	}
+}
+
+// A promised result outlives a restart and every bound, until it is written once.
+func testJournalPromise(b *bench) {
+	done := store.Outcome{Verdict: store.Completed}
+	o := store.Options{JournalSize: 1}
+	s, stop := b.open(o)
+	c := command("reboot", 1)
+	b.begin(s, c, store.PhaseNew, store.Outcome{})
+	for _, note := range []string{"first", "second"} {
+		if err := s.Journal().Promise(ctx(b), c, done, note); err != nil {
+			b.Errorf("promise: %v", err)
+		}
+	}
+	b.begin(s, c, store.PhaseDone, done)
+	if err := s.Journal().Finish(ctx(b), c, done, Rec(store.Result, "finish")); err == nil {
+		b.Error("a promised command was finished")
+	}
+	for i := range uint64(5) {
+		other := command(fmt.Sprint(i), 10+i)
+		b.begin(s, other, store.PhaseNew, store.Outcome{})
+		b.finish(s, other, done, "r")
+	}
+	stop()
+
+	s, stop = b.open(o)
+	b.begin(s, c, store.PhaseDone, done)
+	entries := s.Journal().Entries()
+	if e := entries[len(entries)-1]; e.Command != c || e.Due != "second" || e.Result != (store.ID{}) {
+		b.Errorf("entry %+v", e)
+	}
+	if err := s.Journal().Fulfil(ctx(b), c, Rec(store.Result, "came back")); err != nil {
+		b.Errorf("fulfil: %v", err)
+	}
+	for _, c := range []store.Command{c, command("0", 10), command("never", 99)} {
+		if err := s.Journal().Fulfil(ctx(b), c, Rec(store.Result, "twice")); err == nil {
+			b.Errorf("%q was fulfilled with nothing due", c.MessageID)
+		}
+	}
+	if err := s.Journal().Promise(ctx(b), c, done, "again"); err == nil {
+		b.Error("a fulfilled command was promised")
+	}
+	b.begin(s, c, store.PhaseDone, done)
+	stop()
+	s, _ = b.open(o)
+	if got := bodies(Drained(b, s, store.Options{})); got != "r r r r r came back" {
+		b.Errorf("results: %s", got)
+	}
+}
+
+// The age of an entry is the time the gateway was switched on since: what the hub
+// holds for a gateway that lay in a drawer is still known to it.
+func testJournalAge(b *bench) {
+	done := store.Outcome{Verdict: store.Completed}
+	now := clock.NewFake(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)).Follow()
+	o := store.Options{Dir: b.dir, JournalAge: time.Hour, Clock: now}
+	var s *store.Store
+	var stop func()
+	boot := func() {
+		if stop != nil {
+			stop()
+			now.Reboot()
+		}
+		s = b.new(b, o)
+		stop = Start(b, s)
+		Ready(b, s)
+	}
+	looks := uint64(100)
+	last := func() string {
+		looks++
+		b.begin(s, command(fmt.Sprint("look ", looks), looks), store.PhaseNew, store.Outcome{})
+		for _, e := range s.Journal().Entries() {
+			if e.Command.MessageID == "a" {
+				return e.Command.MessageID
+			}
+		}
+		return ""
+	}
+	boot()
+	b.begin(s, command("a", 1), store.PhaseNew, store.Outcome{})
+	b.finish(s, command("a", 1), done, "r")
+	time.Sleep(20 * time.Minute)
+	b.begin(s, command("b", 2), store.PhaseNew, store.Outcome{}) // the boot is seen to last
+	boot()
+	now.SetWall(now.Now().Wall.AddDate(1, 0, 0)) // a year in a drawer
+	if last() != "a" {
+		b.Error("forgotten by the wall clock")
+	}
+	time.Sleep(50 * time.Minute)
+	last() // the commit that forgets
+	if last() != "" {
+		b.Error("remembered after more than an hour of powered time")
+	}
+	stop()
 }
 
 func testJournalNoDisk(b *bench) {
