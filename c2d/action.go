@@ -15,14 +15,13 @@ const (
 	Once Repeat = iota
 	// Repeatable marks an action that does no harm when it happens twice: it runs again.
 	Repeatable
+	// Resumable marks an action that can tell what happened: its Resume decides.
+	Resumable
 )
 
-// String returns "once" or "repeatable".
+// String returns "once", "repeatable" or "resumable".
 func (r Repeat) String() string {
-	if r == Repeatable {
-		return "repeatable"
-	}
-	return "once"
+	return [...]string{"once", "repeatable", "resumable", "unknown"}[r&3]
 }
 
 // Action is one thing that a command can do.
@@ -46,6 +45,21 @@ type Action struct {
 	// down. The result is encoded as JSON for the sender, or is a Result. A
 	// *RejectError chooses the condition; any other error is amqp:internal-error.
 	Run func(ctx context.Context, a Args) (any, error)
+
+	// DryRun tells what Run would do and does nothing. It is run in the place of
+	// Run, without Ready and without a target, when the command has the argument
+	// dry_run with the value true. Nil means that the command takes no dry_run.
+	DryRun func(ctx context.Context, a Args) (any, error)
+
+	// Resume decides about a Resumable command that was begun and whose outcome is
+	// unknown: done means that it happened and has this result; otherwise it runs.
+	// An error rejects it as interrupted.
+	Resume func(ctx context.Context, a Args) (done bool, result any, err error)
+
+	// Prove tells, after a restart, what became of a Result that was Due: it gets
+	// its note. When it returns a Result that is Due in its turn, the effect has
+	// not happened yet, and AfterSettle is called again.
+	Prove func(note string) Result
 }
 
 // Result is what Run returns when something is to be done after the command is
@@ -55,7 +69,12 @@ type Result struct {
 	// AfterSettle is called once, after the outcome is in the journal and the
 	// settlement was tried; the hub may or may not have confirmed it. It is not
 	// called when the outcome could not be written, nor for a redelivery.
-	AfterSettle func()
+	AfterSettle func() error
+	// Due says that AfterSettle ends the process. The outcome is completed, and
+	// settled; the result record is written after the restart, with what Prove
+	// makes of this note, or at once when AfterSettle returns an error. At most
+	// 1024 bytes; empty means that Value is the result.
+	Due string
 }
 
 // Arg is one argument of an action.
@@ -95,10 +114,14 @@ const (
 	ConditionFailed      = "amqp:internal-error"      // the action returned an error
 	ConditionTimedOut    = "fieldpost:timed-out"      // the action did not return in time: it may have happened
 	ConditionInterrupted = "fieldpost:interrupted"    // the agent ended while the action ran: it may have happened
+	ConditionInterlock   = "fieldpost:interlock"      // an interlock of the gateway's configuration forbids it as things are
 )
 
+// dryRun is the argument of every command whose action has a DryRun.
+const dryRun = "dry_run"
+
 // reserved are argument names that mean something in every command.
-var reserved = [...]string{"command", "args", "dry_run"}
+var reserved = [...]string{"command", "args", dryRun}
 
 // checkActions finds the mistakes of a table that no sender could make good.
 func checkActions(actions []Action) error {
@@ -113,6 +136,9 @@ func checkActions(actions []Action) error {
 		seen[a.Name] = true
 		if a.Run == nil {
 			return fmt.Errorf("action %q: no Run", a.Name)
+		}
+		if (a.Repeat == Resumable) != (a.Resume != nil) {
+			return fmt.Errorf("action %q: %s, and Resume does not fit", a.Name, a.Repeat)
 		}
 		args := map[string]bool{}
 		for _, arg := range a.Args {

@@ -61,6 +61,22 @@ func decodeArgs(want []Arg, given []member) (Args, *RejectError) {
 	return args, nil
 }
 
+// takeDryRun takes dry_run out of the arguments given.
+func takeDryRun(a *Action, given []member) (rest []member, dry bool, reject *RejectError) {
+	i := slices.IndexFunc(given, func(m member) bool { return m.name == dryRun })
+	if i < 0 {
+		return given, false, nil
+	}
+	v, err := Arg{Type: "boolean"}.decode(given[i].value)
+	switch {
+	case err != nil:
+		return nil, false, &RejectError{ConditionInvalid, fmt.Sprintf("argument %q: %v", dryRun, err)}
+	case a.DryRun == nil:
+		return nil, false, &RejectError{ConditionInvalid, fmt.Sprintf("unknown argument %q: the command changes nothing, or cannot tell what it would do", dryRun)}
+	}
+	return slices.Delete(slices.Clone(given), i, i+1), v == true, nil
+}
+
 func unknownArg(want []Arg, name string) *RejectError {
 	if len(want) == 0 {
 		return &RejectError{ConditionInvalid, fmt.Sprintf("unknown argument %s: the command takes none", quote(name))}

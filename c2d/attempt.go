@@ -2,6 +2,7 @@ package c2d
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -25,12 +26,16 @@ func (e *journalError) Unwrap() error { return e.cause }
 // ending is how an attempt ended.
 type ending struct {
 	kind     endingKind
-	outcome  store.Outcome // when decided
-	reason   string        // when abandoned or undecided
-	again    bool          // the outcome stood before this attempt
-	duration time.Duration // of the action
-	after    func()        // to call when the settlement was tried
-	overrun  bool          // the action still occupies the target
+	outcome  store.Outcome   // when decided
+	reason   string          // when abandoned or undecided
+	again    bool            // the outcome stood before this attempt
+	duration time.Duration   // of the action
+	value    json.RawMessage // of the action, when it ran and completed
+	note     string          // why value is not what the action returned
+	after    func() error    // to call when the settlement was tried
+	due      bool            // the result is written after the restart that after brings
+	overrun  bool            // the action still occupies the target
+	busy     bool            // abandoned: because of something that passes
 
 	orphan    bool      // abandoned because of another message with the same message-id
 	holdUntil time.Time // abandoned: not to be released before
@@ -54,12 +59,12 @@ func (l *Loop) attempt(ctx context.Context, c *command, k *ticket) (e ending) {
 	if o, _ := l.memory.recall(c.identity); o.Verdict != store.Pending {
 		return ending{kind: decided, outcome: o, again: true}
 	}
-	until := c.received.Add(l.opt.Hold)
+	until := c.holdUntil
 	if err := l.await(ctx, c, k.ready, until, fmt.Sprintf("another command for %q is running", c.target)); err != nil && !l.outOfPatience(c, err) {
-		return ending{kind: abandoned, reason: err.Error()}
+		return abandon(err)
 	}
 	if err := l.await(ctx, c, l.slots, until, "too many commands are running"); err != nil {
-		return ending{kind: abandoned, reason: err.Error()}
+		return abandon(err)
 	}
 	defer func() { l.slots <- struct{}{} }()
 	return l.decide(ctx, c, k, until)
@@ -73,8 +78,9 @@ func (l *Loop) decide(ctx context.Context, c *command, k *ticket, until time.Tim
 		state, err = l.open(ctx, c, until)
 	}
 	if err != nil {
-		return ending{kind: abandoned, reason: err.Error()}
+		return abandon(err)
 	}
+	l.at(PointBegun, c)
 	switch {
 	case state.Phase == store.PhaseDuplicate && state.Outcome.Verdict == store.Pending:
 		return l.orphan(c)
@@ -82,15 +88,23 @@ func (l *Loop) decide(ctx context.Context, c *command, k *ticket, until time.Tim
 		return ending{kind: decided, outcome: state.Outcome, again: true}
 	case state.Phase == store.PhaseStarted && c.reject != nil:
 		c.reject = &RejectError{c.reject.Condition, c.reject.Reason + "; an earlier delivery was interrupted: it may have happened"}
+	case c.reject == nil && c.action.Repeat == Resumable && (state.Phase == store.PhaseStarted || state.Unsure):
+		c.resume = true
 	case state.Phase == store.PhaseStarted && c.action.Repeat == Once:
 		c.reject = &RejectError{ConditionInterrupted, "interrupted: the agent ended while the command ran, it may have happened"}
-	case state.Unsure && c.reject == nil && c.action.Repeat == Once:
+	case state.Unsure && c.reject == nil && c.action.Repeat == Once && c.journal.Door != DoorMethods:
 		c.reject = &RejectError{ConditionInterrupted, "the journal was lost after this command was sent: it may have happened"}
 	}
 	if c.reject != nil {
 		return l.finish(c, result{err: c.reject})
 	}
 	return l.execute(c, k)
+}
+
+// abandon is the ending of an attempt that could not begin.
+func abandon(err error) ending {
+	var busy *BusyError
+	return ending{kind: abandoned, reason: err.Error(), busy: errors.As(err, &busy)}
 }
 
 // orphan ends an attempt at a second message with the message-id of one that an
@@ -103,8 +117,11 @@ func (l *Loop) orphan(c *command) ending {
 		c.reject = &RejectError{ConditionInterrupted, "another message with this message-id was interrupted: it may have happened"}
 		return l.finish(c, result{err: c.reject})
 	}
-	e := ending{kind: abandoned, reason: "another message with this message-id was begun and has no outcome yet", orphan: true}
-	e.holdUntil = c.received.Add(lockFor - lockMargin)
+	e := abandon(&BusyError{"another message with this message-id was begun and has no outcome yet"})
+	e.orphan = true
+	if c.journal.Door == DoorDevicebound {
+		e.holdUntil = c.lockUntil
+	}
 	l.report(c, Report{Step: StepHold, Reason: e.reason})
 	return e
 }
@@ -208,6 +225,7 @@ func (l *Loop) hold(ctx context.Context, c *command, until time.Time, try func()
 		t := time.NewTimer(min(left, recheck(l.opt.Hold)))
 		select {
 		case <-ctx.Done():
+		case <-l.actions.Done():
 		case <-t.C:
 		}
 		t.Stop()
@@ -236,6 +254,8 @@ func (l *Loop) await(ctx context.Context, c *command, ch <-chan struct{}, until 
 	case <-ch:
 		return nil
 	case <-ctx.Done():
+		return errStopping
+	case <-l.actions.Done():
 		return errStopping
 	case <-t.C:
 		return busy

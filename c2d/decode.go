@@ -15,10 +15,11 @@ import (
 )
 
 const (
-	maxBody  = 64 << 10 // bytes; the hub's limit for a cloud-to-device message
-	maxDepth = 32       // nested objects and arrays in a body
-	maxName  = 64       // bytes of a command's name
-	maxShown = 64       // bytes of a sender's word that are repeated to him
+	maxBody       = 64 << 10  // bytes; the hub's limit for a cloud-to-device message
+	maxMethodBody = 128 << 10 // bytes; the hub's limit for a direct method, each way
+	maxDepth      = 32        // nested objects and arrays in a body
+	maxName       = 64        // bytes of a command's name
+	maxShown      = 64        // bytes of a sender's word that are repeated to him
 )
 
 // command is one decoded delivery: what to do, or why it is rejected.
@@ -29,11 +30,16 @@ type command struct {
 	received   time.Time
 	expires    time.Time // zero = never
 	deliveries int       // earlier deliveries that were given back, as the hub counts them
+	ack        string    // iothub-ack: the feedback the sender wants
+	holdUntil  time.Time // a command that cannot begin is given back then
+	lockUntil  time.Time // nobody waits for the outcome after that
+	deadline   time.Time // of the action, when it is earlier than Options.Deadline
 
 	action *Action
 	args   Args
 	target string
 	reject *RejectError // set: nothing is executed
+	resume bool         // begun before: the action's Resume decides
 }
 
 // member is one name and value of a JSON object.
@@ -46,12 +52,16 @@ type member struct {
 // is no command becomes a command with reject set.
 func (t *table) decode(m *message) *command {
 	c := &command{
-		journal:    store.Command{MessageID: m.id, Seq: m.seq, EnqueuedAt: m.enqueued, Door: door},
+		journal:    store.Command{MessageID: m.id, Seq: m.seq, EnqueuedAt: m.enqueued, Door: m.door},
 		received:   m.received,
 		expires:    m.expires,
 		deliveries: m.deliveries,
+		ack:        m.ack,
+		holdUntil:  m.holdUntil,
+		lockUntil:  m.lockUntil,
+		deadline:   m.deadline,
 	}
-	c.identity, c.label = m.identity()
+	c.identity, c.label = identity(c.journal)
 	if m.problem != "" {
 		c.reject = &RejectError{ConditionInvalid, m.problem}
 		return c
@@ -61,10 +71,17 @@ func (t *table) decode(m *message) *command {
 		c.journal.Name = name
 	}
 	if reject == nil {
-		c.action, reject = t.find(name)
+		c.action, reject = t.find(name, m.door)
+	}
+	dry := false
+	if reject == nil {
+		given, dry, reject = takeDryRun(c.action, given)
 	}
 	if reject == nil {
 		c.args, reject = decodeArgs(c.action.Args, given)
+	}
+	if dry && reject == nil {
+		c.action = c.action.dry()
 	}
 	if reject == nil {
 		c.target, reject = c.action.target(c.args)
@@ -87,7 +104,11 @@ func split(m *message) (string, []member, *RejectError) {
 	if m.bodyProblem != "" {
 		return name, nil, &RejectError{ConditionDecode, m.bodyProblem}
 	}
-	body, reject := parseBody(m.body)
+	most := maxBody
+	if m.door == DoorMethods {
+		most = maxMethodBody
+	}
+	body, reject := parseBody(m.body, most)
 	if reject != nil {
 		return name, nil, reject
 	}
@@ -133,9 +154,9 @@ func envelopeArgs(body []member) ([]member, *RejectError) {
 }
 
 // parseBody reads a body as one JSON object and nothing after it.
-func parseBody(body []byte) ([]member, *RejectError) {
-	if len(body) > maxBody {
-		return nil, &RejectError{ConditionDecode, fmt.Sprintf("body has %d bytes, more than %d", len(body), maxBody)}
+func parseBody(body []byte, most int) ([]member, *RejectError) {
+	if len(body) > most {
+		return nil, &RejectError{ConditionDecode, fmt.Sprintf("body has %d bytes, more than %d", len(body), most)}
 	}
 	if !utf8.Valid(body) {
 		return nil, &RejectError{ConditionDecode, fmt.Sprintf("body is not UTF-8: invalid byte at offset %d", invalidAt(body))}

@@ -22,11 +22,11 @@ var testTable = table{
 			{Name: "color", Type: "string", OneOf: []string{"red", "green"}},
 			{Name: "every", Type: "duration", Min: ptr(0.1), Max: ptr(60)},
 			{Name: "wait", Type: "boolean"},
-		}},
+		}, DryRun: stubRun},
 		{Name: "ping"},
 		{Name: "reboot"},
 	},
-	allow: []string{"blink", "ping"},
+	allow: map[string][]string{DoorDevicebound: {"blink", "ping"}},
 }
 
 func TestDecode(t *testing.T) {
@@ -101,7 +101,7 @@ func TestDecode(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c := testTable.decode(&message{id: "m", command: tt.command, hasCommand: tt.command != nil, body: []byte(tt.body)})
+			c := testTable.decode(&message{door: DoorDevicebound, id: "m", command: tt.command, hasCommand: tt.command != nil, body: []byte(tt.body)})
 			if tt.condition == "" {
 				if c.reject != nil {
 					t.Fatalf("rejected: %v", c.reject)
@@ -131,7 +131,7 @@ func TestNewMessage(t *testing.T) {
 		ApplicationProperties: map[string]any{"command": "ping"},
 		Data:                  [][]byte{[]byte(`{"a"`), []byte(`:1}`)},
 	}, at)
-	want := &message{id: "id-1", seq: 42, enqueued: at, expires: at, deliveries: 2, received: at,
+	want := &message{door: DoorDevicebound, id: "id-1", seq: 42, enqueued: at, expires: at, deliveries: 2, received: at,
 		hasCommand: true, command: "ping", body: []byte(`{"a":1}`)}
 	if !reflect.DeepEqual(m, want) {
 		t.Errorf("got  %+v\nwant %+v", m, want)
@@ -206,6 +206,7 @@ func TestCheckActions(t *testing.T) {
 		"no run":   {{Name: "a"}},
 		"type":     run(Action{Name: "a", Args: []Arg{{Name: "x", Type: "int"}}}),
 		"reserved": run(Action{Name: "a", Args: []Arg{{Name: "dry_run", Type: "boolean"}}}),
+		"resume":   run(Action{Name: "a", Repeat: Resumable}),
 		"same arg": run(Action{Name: "a", Args: []Arg{{Name: "x", Type: "string"}, {Name: "x", Type: "string"}}}),
 	} {
 		if checkActions(bad) == nil {
@@ -216,13 +217,14 @@ func TestCheckActions(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	for _, body := range []string{"", "{}", `{"count":3}`, `{"command":"blink","args":{"count":3,"every":"1s"}}`,
-		`{"count":1,"count":2}`, "{\"\xff\":1}", `{"count":1e999}`, `{"a":[[[[[]]]]]}`, `{} {}`, "\ufeff{}", `{"color":"\ud800"}`} {
+		`{"count":1,"count":2}`, "{\"\xff\":1}", `{"count":1e999}`, `{"a":[[[[[]]]]]}`, `{} {}`, "\ufeff{}", `{"color":"\ud800"}`,
+		`{"count":1,"dry_run":true}`, `{"count":1,"dry_run":true,"dry_run":false}`, `{"count":1,"dry_run":"yes"}`, `{"command":"ping","args":{"dry_run":true}}`} {
 		f.Add("blink", true, []byte(body))
 		f.Add("", false, []byte(body))
 	}
 	conditions := []string{ConditionDecode, ConditionInvalid, ConditionNotFound, ConditionNotAllowed}
 	f.Fuzz(func(t *testing.T, name string, has bool, body []byte) {
-		m := &message{id: "m", command: name, hasCommand: has, body: bytes.Clone(body)}
+		m := &message{door: DoorDevicebound, id: "m", command: name, hasCommand: has, body: bytes.Clone(body)}
 		c := testTable.decode(m)
 		if !bytes.Equal(m.body, body) {
 			t.Error("decode changed the body")
@@ -242,6 +244,9 @@ func FuzzDecode(f *testing.F) {
 		}
 		if c.action == nil || !(c.action.Name == "blink" || c.action.Name == "ping") {
 			t.Fatalf("accepted with action %v", c.action)
+		}
+		if c.args.Has(dryRun) {
+			t.Error("dry_run is among the arguments")
 		}
 		if c.action.Name == "blink" {
 			if n, ok := c.args["count"].(int64); !ok || n < 1 || n > 100 {

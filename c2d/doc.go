@@ -1,10 +1,15 @@
-// Package c2d carries out commands: the cloud-to-device messages of an IoT Hub.
+// Package c2d carries out commands: the cloud-to-device messages of an IoT Hub,
+// its direct methods, and what somebody asks for at the gateway itself.
 //
 // A command goes four steps: receive, decode, execute, settle. Loop does them
 // with a table of Action that is handed in; it knows no action itself. Loop is
 // a tenant of the connection: Serve takes one session, attaches a receiver to
 // /devices/<id>/messages/devicebound and works until the session ends. What it
 // met on the way is told by Report, one per step, and counted in Stats.
+//
+// Two more doors lead to the same actions, checks and journal, for senders who
+// wait for the answer: Methods is the tenant for direct methods, Do the call for
+// everybody else. Each door has its own list of what is allowed.
 //
 // # A command on the wire
 //
@@ -29,8 +34,9 @@
 // Before an action runs, its intent is on disk (Journal.Begin); before a command
 // is settled, its outcome and its result are (Journal.Finish). So after a lost
 // link or a power cut a redelivered command is settled again with the outcome it
-// had. A command that was begun and has no outcome is run again only if its
-// Action is Repeatable; otherwise it is rejected: it may have happened. Two
+// had. A command that was begun and has no outcome is run again if its Action is
+// Repeatable; a Resumable one decides itself; otherwise it is rejected: it may
+// have happened. Recover does so at the start for what nobody sends again. Two
 // messages with the same message-id are one command: the second gets the outcome
 // of the first. This holds while the journal remembers the first.
 //
@@ -39,6 +45,10 @@
 // finds the gateway busy again is rejected. An action has a deadline below the
 // lock. When it was held before, it may outlast the lock: the hub then delivers
 // the message again and that delivery waits for the action that runs.
+//
+// An action whose effect ends the process promises its result: the outcome is in
+// the journal and settled first, the effect comes then, and the next start proves
+// it and writes the result.
 //
 // # Limits
 //

@@ -21,7 +21,8 @@ const (
 type result struct {
 	value    json.RawMessage // when err is nil
 	note     string          // why value is not what the action returned
-	after    func()
+	after    func() error
+	due      string
 	err      *RejectError
 	duration time.Duration
 	stopped  bool // the action was told to stop because the Loop shuts down, and did not finish
@@ -32,7 +33,7 @@ type result struct {
 func (l *Loop) execute(c *command, k *ticket) ending {
 	l.report(c, Report{Step: StepExecute})
 	r := l.run(c, k)
-	if r.stopped && c.action.Repeat == Repeatable {
+	if r.stopped && c.action.Repeat != Once && c.journal.Door == DoorDevicebound {
 		return ending{kind: undecided, reason: "interrupted: it will run again", duration: r.duration, overrun: r.overrun}
 	}
 	return l.finish(c, r)
@@ -41,14 +42,20 @@ func (l *Loop) execute(c *command, k *ticket) ending {
 // run calls the action and waits for it, but not for ever. An action that does
 // not return keeps its goroutine and its place k in the line of the target.
 func (l *Loop) run(c *command, k *ticket) result {
-	ctx, cancel := context.WithTimeoutCause(l.actions, l.opt.Deadline, errDeadline)
+	deadline := time.Now().Add(l.opt.Deadline)
+	if !c.deadline.IsZero() && c.deadline.Before(deadline) {
+		deadline = c.deadline
+	}
+	ctx, cancel := context.WithDeadlineCause(l.actions, deadline, errDeadline)
 	defer cancel()
 	var over atomic.Bool // set by what comes first: the return of the action, or the end of the waiting
 	done := make(chan result, 1)
 	begun := time.Now()
 	l.count.running.Add(1)
 	go func() {
+		l.at(PointEffectBegun, c)
 		r := l.call(ctx, c)
+		l.at(PointEffectDone, c)
 		l.count.running.Add(-1)
 		done <- r
 		if !over.CompareAndSwap(false, true) {
@@ -104,23 +111,42 @@ func (l *Loop) call(ctx context.Context, c *command) (r result) {
 			r = result{err: l.panicked(c, "action", p)}
 		}
 	}()
-	v, err := c.action.Run(ctx, c.args)
+	v, err := c.action.do(ctx, c)
 	if err != nil {
 		gaveUp := ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx)))
 		return result{err: rejection(err), stopped: gaveUp}
 	}
 	if w, ok := v.(Result); ok {
-		v, r.after = w.Value, w.AfterSettle
+		v, r.after, r.due = w.Value, w.AfterSettle, w.Due
 	}
-	r.value, err = json.Marshal(v)
+	r.value, r.note = encode(v)
+	return r
+}
+
+// do runs the action, or resumes it.
+func (a *Action) do(ctx context.Context, c *command) (any, error) {
+	if c.resume {
+		done, v, err := a.Resume(ctx, c.args)
+		switch {
+		case err != nil:
+			return nil, &RejectError{ConditionInterrupted, err.Error()}
+		case done:
+			return v, nil
+		}
+	}
+	return a.Run(ctx, c.args)
+}
+
+// encode makes JSON of what an action returned, or a note why that cannot be.
+func encode(v any) (value json.RawMessage, note string) {
+	value, err := json.Marshal(v)
 	switch {
 	case err != nil:
-		r.value, r.note = json.RawMessage("null"), "the result cannot be shown: "+err.Error()
-	case len(r.value) > maxValue:
-		r.note = fmt.Sprintf("the result cannot be shown: it has %d bytes, more than %d", len(r.value), maxValue)
-		r.value = json.RawMessage("null")
+		return json.RawMessage("null"), "the result cannot be shown: " + err.Error()
+	case len(value) > maxValue:
+		return json.RawMessage("null"), fmt.Sprintf("the result cannot be shown: it has %d bytes, more than %d", len(value), maxValue)
 	}
-	return r
+	return value, ""
 }
 
 func (l *Loop) panicked(c *command, where string, p any) *RejectError {

@@ -219,7 +219,7 @@ func TestAfterSettle(t *testing.T) {
 		var r *rig
 		var f *fakeMessage
 		r = newRig(t, Options{}, Action{Name: "restart", Run: func(context.Context, Args) (any, error) {
-			return Result{Value: "restarting", AfterSettle: func() {
+			return Result{Value: "restarting", AfterSettle: func() error {
 				calls++
 				settled = r.hub.outcome(f)
 				r.stop()

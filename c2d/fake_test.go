@@ -35,6 +35,8 @@ type fakeEntry struct {
 	seq      uint64
 	enqueued time.Time
 	outcome  store.Outcome
+	due      string
+	command  store.Command
 }
 
 func newFakeJournal(t testing.TB) *fakeJournal { return &fakeJournal{t: t} }
@@ -53,7 +55,7 @@ func (j *fakeJournal) find(c store.Command) (same, first *fakeEntry) {
 }
 
 func (j *fakeJournal) add(c store.Command) *fakeEntry {
-	e := &fakeEntry{id: c.MessageID, seq: c.Seq, enqueued: c.EnqueuedAt}
+	e := &fakeEntry{id: c.MessageID, seq: c.Seq, enqueued: c.EnqueuedAt, command: c}
 	j.entries = append(j.entries, e)
 	return e
 }
@@ -114,6 +116,48 @@ func (j *fakeJournal) Finish(ctx context.Context, c store.Command, o store.Outco
 	e.outcome = o
 	j.results = append(j.results, r)
 	return after
+}
+
+func (j *fakeJournal) Promise(_ context.Context, c store.Command, o store.Outcome, note string) error {
+	before, after := j.fault("promise")
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if before != nil {
+		return before
+	}
+	e, _ := j.find(c)
+	if e == nil || e.outcome.Verdict != store.Pending && e.due == "" {
+		return errors.New("it is finished already")
+	}
+	e.outcome, e.due = o, note
+	return after
+}
+
+func (j *fakeJournal) Fulfil(_ context.Context, c store.Command, r store.Record) error {
+	before, after := j.fault("fulfil")
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if before != nil {
+		return before
+	}
+	e, _ := j.find(c)
+	if e == nil || e.due == "" {
+		return errors.New("no result is due")
+	}
+	e.due = ""
+	j.results = append(j.results, r)
+	return after
+}
+
+func (j *fakeJournal) Open(context.Context) (open []store.JournalEntry, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, e := range j.entries {
+		if e.outcome.Verdict == store.Pending || e.due != "" {
+			open = append(open, store.JournalEntry{Command: e.command, Outcome: e.outcome, Due: e.due})
+		}
+	}
+	return open, nil
 }
 
 func (j *fakeJournal) resultsOf(id string) []store.Record {
@@ -243,7 +287,7 @@ func (l *fakeLink) receive(ctx context.Context) (*message, delivery, error) {
 			}
 			f.visible, f.lock = now.Add(lockFor), f.lock+1
 			m := f.message
-			m.received = now
+			m.door, m.received = DoorDevicebound, now
 			if !h.forgets {
 				m.deliveries = f.releases
 			}

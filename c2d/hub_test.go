@@ -126,7 +126,7 @@ func (p *post) agent(opt c2d.Options, actions ...c2d.Action) *agent {
 		Clock:      clock.System(),
 		BackoffMin: 10 * time.Millisecond,
 		BackoffMax: 50 * time.Millisecond,
-	}, a.loop)
+	}, a.loop, a.loop.Methods())
 	stopLink := run(p.T, link.Run)
 	a.kill = func() { stopLink(); stopStore() }
 	return a

@@ -21,21 +21,43 @@ type Journal interface {
 	Begin(ctx context.Context, c store.Command) (store.State, error)
 	// Finish puts outcome and result record on disk, both or none.
 	Finish(ctx context.Context, c store.Command, o store.Outcome, result store.Record) error
+	// Promise puts the outcome on disk, and a note of the result that is still due.
+	Promise(ctx context.Context, c store.Command, o store.Outcome, note string) error
+	// Fulfil puts a result that was due on disk and takes its note away, both or none.
+	Fulfil(ctx context.Context, c store.Command, result store.Record) error
+	// Open waits until what earlier runs left is known, and returns the commands
+	// that have no outcome, or no result.
+	Open(ctx context.Context) ([]store.JournalEntry, error)
 }
 
 // Options of a Loop. DeviceID, Journal and Clock must be set.
 type Options struct {
-	DeviceID    func() string // id in the link address, asked at every Serve
-	Journal     Journal
-	Actions     []Action      // what there is
-	Allow       []string      // names of the actions that may run; default none
+	DeviceID func() string // id in the link address, asked at every Serve
+	Journal  Journal
+	Actions  []Action // what there is
+
+	Allow        []string // names of the actions that may run when they come as messages; default none
+	AllowMethods []string // the same for direct methods; default none
+	AllowLocal   []string // the same for the technician's socket; default none
+
 	Hold        time.Duration // how long a command that cannot begin is held before it is released, at most 50 s; default 45 s
 	Deadline    time.Duration // for one run of an action; default 40 s
 	Concurrency int           // commands in work at once, and credit of the link; default 4
 	Grace       time.Duration // how long Serve waits for running commands when it must end; default 3 s
 	SettleIn    time.Duration // how long the hub may take to confirm a settlement; default 10 s
-	Clock       clock.Clock   // dates results and judges expiry times
-	Log         *slog.Logger  // default none
+	AnswerIn    time.Duration // a direct method is answered within this; default 25 s, the hub's own default for its callers is 30 s
+
+	// FeedbackLink makes Serve send the feedback on commands itself, on a link to
+	// /messages/serviceBound/feedback, where the hub lets it. Default false: hubs
+	// make feedback from the settlement.
+	FeedbackLink bool
+
+	Clock clock.Clock  // dates results and judges expiry times
+	Log   *slog.Logger // default none
+
+	// Failpoint is called wherever a command may be interrupted, with its
+	// message-id: tests end the process there. Default none.
+	Failpoint func(Point, string)
 
 	// OnCommand is told every step of every delivery, from several goroutines. It must not block. Default none.
 	OnCommand func(Report)
@@ -50,6 +72,7 @@ type Loop struct {
 	table  table
 	memory memory
 	turns  turns
+	sender feedbackSender
 	slots  chan struct{} // taken out by each command in work, put back when its outcome stands
 	count  counters
 
@@ -78,6 +101,7 @@ func New(opt Options) *Loop {
 	opt.Deadline = positive(opt.Deadline, 40*time.Second)
 	opt.Grace = positive(opt.Grace, 3*time.Second)
 	opt.SettleIn = positive(opt.SettleIn, 10*time.Second)
+	opt.AnswerIn = positive(opt.AnswerIn, 25*time.Second)
 	if opt.Concurrency <= 0 {
 		opt.Concurrency = 4
 	}
@@ -86,9 +110,11 @@ func New(opt Options) *Loop {
 	}
 	actions := slices.SortedFunc(slices.Values(opt.Actions), func(a, b Action) int { return cmp.Compare(a.Name, b.Name) })
 	l := &Loop{
-		opt:    opt,
-		table:  table{actions: actions, allow: slices.Clone(opt.Allow)},
-		memory: memory{attempts: map[string]*attempt{}, past: map[string]*past{}},
+		opt: opt,
+		table: table{actions: actions, allow: map[string][]string{
+			DoorDevicebound: slices.Clone(opt.Allow), DoorMethods: slices.Clone(opt.AllowMethods), DoorLocal: slices.Clone(opt.AllowLocal),
+		}},
+		memory: memory{attempts: map[string]*attempt{}, past: map[string]*past{}, promised: map[string]bool{}},
 		turns:  turns{lines: map[string][]*ticket{}},
 		slots:  make(chan struct{}, opt.Concurrency),
 	}
@@ -127,15 +153,36 @@ func (l *Loop) Serve(ctx context.Context, session *amqp.Session) error {
 			l.opt.Log.Debug("close receiver", "link", r.link.Address(), "err", err)
 		}
 	}()
+	if l.opt.FeedbackLink {
+		defer l.openFeedback(ctx, session)()
+	}
 	return l.serve(ctx, r)
 }
 
 // serve is Serve on any source of deliveries.
 func (l *Loop) serve(ctx context.Context, from source) error {
+	return l.inRoom(ctx, func(ctx context.Context) (work, error) {
+		m, d, err := from.receive(ctx)
+		if err != nil {
+			return nil, err
+		}
+		m.holdUntil, m.lockUntil = m.received.Add(l.opt.Hold), m.received.Add(lockFor-lockMargin)
+		c, carry := l.begin(m)
+		return func(ctx context.Context) error { return l.settle(ctx, c, d, carry(ctx)) }, nil
+	})
+}
+
+// work is what is left to do for one delivery. Its error ends the round.
+type work func(context.Context) error
+
+// inRoom calls next again and again and starts the work it returns, until ctx
+// ends or either fails. Its room is as large as the credit, so that a peer which
+// sends beyond it is not read. Then it waits for Grace for what is under way.
+func (l *Loop) inRoom(ctx context.Context, next func(context.Context) (work, error)) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	room := make(chan struct{}, l.opt.Concurrency)
-	err := l.receive(ctx, end, from, room)
+	err := l.fill(ctx, end, next, room)
 	end(err)
 
 	grace := time.NewTimer(l.opt.Grace)
@@ -151,16 +198,15 @@ func (l *Loop) serve(ctx context.Context, from source) error {
 	return err
 }
 
-// receive starts the work on each delivery. Room is as large as the credit, so
-// that a peer which sends beyond it is not read.
-func (l *Loop) receive(ctx context.Context, end context.CancelCauseFunc, from source, room chan struct{}) error {
+// fill starts work as long as there is room.
+func (l *Loop) fill(ctx context.Context, end context.CancelCauseFunc, next func(context.Context) (work, error), room chan struct{}) error {
 	for {
 		select {
 		case room <- struct{}{}:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		m, d, err := from.receive(ctx)
+		w, err := next(ctx)
 		if err != nil {
 			<-room
 			if ctx.Err() != nil {
@@ -168,10 +214,9 @@ func (l *Loop) receive(ctx context.Context, end context.CancelCauseFunc, from so
 			}
 			return err
 		}
-		work := l.begin(m)
 		go func() {
 			defer func() { <-room }()
-			if err := work(ctx, d); err != nil {
+			if err := w(ctx); err != nil {
 				end(err)
 			}
 		}()
@@ -180,43 +225,45 @@ func (l *Loop) receive(ctx context.Context, end context.CancelCauseFunc, from so
 
 // begin decodes a message and gives it its place: in the line of its target, or
 // behind an attempt at the same command. That is done in the order of delivery;
-// the work itself is not.
-func (l *Loop) begin(m *message) func(context.Context, delivery) error {
+// carrying it to its ending is not.
+func (l *Loop) begin(m *message) (*command, func(context.Context) ending) {
 	l.count.received.Add(1)
 	c := l.table.decode(m)
+	l.at(PointReceived, c)
 	l.report(c, Report{Step: StepReceive})
 	decoded := Report{Step: StepDecode}
 	if c.reject != nil {
 		decoded.Condition, decoded.Reason = c.reject.Condition, c.reject.Reason
 	}
+	l.at(PointDecoded, c)
 	l.report(c, decoded)
 
 	a, mine := l.memory.join(c.identity)
 	if !mine {
-		return func(ctx context.Context, d delivery) error { return l.follow(ctx, c, d, a) }
+		return c, func(ctx context.Context) ending { return follow(ctx, c, a) }
 	}
 	k := l.turns.take(c.target)
-	return func(ctx context.Context, d delivery) error {
+	return c, func(ctx context.Context) ending {
 		e := l.attempt(ctx, c, k)
 		l.memory.conclude(c.identity, a, e)
-		return l.settle(ctx, c, d, e)
+		return e
 	}
 }
 
-// follow settles a delivery as the attempt ends that was there before it.
-func (l *Loop) follow(ctx context.Context, c *command, d delivery, a *attempt) error {
-	lock := time.NewTimer(time.Until(c.received.Add(lockFor - lockMargin)))
+// follow waits for the ending of the attempt that was there before this delivery.
+func follow(ctx context.Context, c *command, a *attempt) ending {
+	lock := time.NewTimer(time.Until(c.lockUntil))
 	defer lock.Stop()
-	e := ending{kind: abandoned, reason: "the same command is still running"}
+	e := abandon(&BusyError{"the same command is still running"})
 	select {
 	case <-a.done:
 		e = a.end
 		e.again, e.after, e.duration, e.holdUntil = e.kind == decided, nil, 0, time.Time{}
 	case <-ctx.Done():
-		e.reason = errStopping.Error()
+		e = abandon(errStopping)
 	case <-lock.C:
 	}
-	return l.settle(ctx, c, d, e)
+	return e
 }
 
 // Shutdown ends the contexts of running actions and waits until every command

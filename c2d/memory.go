@@ -17,6 +17,7 @@ type memory struct {
 	attempts map[string]*attempt // by identity, what is between receive and settle
 	past     map[string]*past    // by identity
 	order    []string            // identities of past, oldest first
+	promised map[string]bool     // identities whose result this very process has promised: it is about to end
 }
 
 type past struct {
@@ -69,6 +70,20 @@ func (m *memory) conclude(identity string, a *attempt, e ending) {
 	delete(m.attempts, identity)
 	a.end = e
 	close(a.done)
+}
+
+// promise remembers that a result becomes due by this process.
+func (m *memory) promise(identity string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.promised[identity] = true
+}
+
+// isPromised tells whether a result is due by this process and no earlier one.
+func (m *memory) isPromised(identity string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.promised[identity]
 }
 
 // recall returns the outcome of a command and how often it was released.

@@ -11,10 +11,18 @@ import (
 	"unicode/utf8"
 
 	"github.com/Azure/go-amqp"
+
+	"fieldpost/store"
+)
+
+// Doors: the ways by which commands come.
+const (
+	DoorDevicebound = "devicebound" // cloud-to-device messages
+	DoorMethods     = "methods"     // direct methods
+	DoorLocal       = "local"       // the technician's socket
 )
 
 const (
-	door       = "devicebound"
 	lockFor    = 60 * time.Second // the hub's lock on a delivered message; not configurable there
 	lockMargin = 5 * time.Second  // kept of the lock for the way of the settlement
 	maxID      = 128              // bytes of a message-id, the hub's own limit
@@ -23,12 +31,17 @@ const (
 
 // message is a delivery without its AMQP clothes.
 type message struct {
+	door       string // one of the Door constants
 	id         string // message-id as text, "" when the sender gave none
 	seq        uint64
 	enqueued   time.Time
 	expires    time.Time
 	deliveries int
 	received   time.Time
+	holdUntil  time.Time // a command that cannot begin is given back then
+	lockUntil  time.Time // nobody waits for the outcome after that
+	deadline   time.Time // of the action, when it is earlier than Options.Deadline
+	ack        string    // application property iothub-ack
 
 	hasCommand  bool // the application property "command" is there
 	command     any  // its value
@@ -91,7 +104,7 @@ func (d *locked) release(ctx context.Context) error { return d.link.ReleaseMessa
 
 // newMessage takes out of an AMQP message what a command needs.
 func newMessage(m *amqp.Message, received time.Time) *message {
-	out := &message{received: received}
+	out := &message{door: DoorDevicebound, received: received}
 	out.seq, _ = unsigned(m.Annotations["x-opt-sequence-number"])
 	out.enqueued, _ = m.Annotations["iothub-enqueuedtime"].(time.Time)
 	if n, ok := unsigned(m.Annotations["iothub-deliverycount"]); ok {
@@ -109,6 +122,7 @@ func newMessage(m *amqp.Message, received time.Time) *message {
 		out.id = "tag-" + hex.EncodeToString(m.DeliveryTag)
 		out.problem = "message has neither a message-id nor a sequence number: a redelivery could not be told from a new command"
 	}
+	out.ack, _ = m.ApplicationProperties["iothub-ack"].(string)
 	out.command, out.hasCommand = m.ApplicationProperties["command"]
 	out.body, out.bodyProblem = body(m)
 	return out
@@ -168,13 +182,13 @@ func messageID(v any) (id, problem string) {
 
 // identity returns what makes two deliveries the same command, and a label for
 // people and for the correlation-id of the result.
-func (m *message) identity() (key, label string) {
-	if m.id != "" {
-		return "id:" + m.id, m.id
+func identity(c store.Command) (key, label string) {
+	if c.MessageID != "" {
+		return "id:" + c.MessageID, c.MessageID
 	}
-	label = "devicebound-" + strconv.FormatUint(m.seq, 10)
-	if !m.enqueued.IsZero() {
-		label += "-" + strconv.FormatInt(m.enqueued.UnixMilli(), 10)
+	label = c.Door + "-" + strconv.FormatUint(c.Seq, 10)
+	if !c.EnqueuedAt.IsZero() {
+		label += "-" + strconv.FormatInt(c.EnqueuedAt.UnixMilli(), 10)
 	}
 	return "seq:" + label, label
 }

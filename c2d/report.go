@@ -17,9 +17,30 @@ const (
 	StepSettle  Step = "settle"  // the hub was told, or could not be told
 )
 
+// Point is a place where a command may be interrupted.
+type Point string
+
+// The points of a command, in their order. One that is not executed leaves some out.
+const (
+	PointReceived    Point = "received"     // a delivery came in
+	PointDecoded     Point = "decoded"      // it is known what to do
+	PointBegun       Point = "begun"        // the intent is in the journal
+	PointEffectBegun Point = "effect-begun" // the action is about to run
+	PointEffectDone  Point = "effect-done"  // the action has returned
+	PointFinished    Point = "finished"     // the outcome is in the journal
+	PointSettled     Point = "settled"      // the settlement was tried
+)
+
+func (l *Loop) at(p Point, c *command) {
+	if l.opt.Failpoint != nil {
+		l.opt.Failpoint(p, c.label)
+	}
+}
+
 // Report tells one step of one delivery.
 type Report struct {
 	Step          Step
+	Door          string        // one of the Door constants
 	MessageID     string        // of the command, or what stands for it
 	Seq           uint64        // x-opt-sequence-number
 	Name          string        // of the command, empty when undecodable
@@ -73,7 +94,7 @@ func (l *Loop) report(c *command, r Report) {
 	if l.opt.OnCommand == nil {
 		return
 	}
-	r.MessageID, r.Seq, r.Name = c.label, c.journal.Seq, c.journal.Name
+	r.MessageID, r.Seq, r.Name, r.Door = c.label, c.journal.Seq, c.journal.Name, c.journal.Door
 	r.DeliveryCount = c.deliveries
 	l.opt.OnCommand(r)
 }

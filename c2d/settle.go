@@ -2,111 +2,12 @@ package c2d
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"fieldpost/store"
 )
-
-// finish puts the outcome and the result record in the journal. It tries as
-// long as the lock lasts; then the command stays begun and is not settled.
-func (l *Loop) finish(c *command, r result) ending {
-	o := store.Outcome{Verdict: store.Completed}
-	if r.err != nil {
-		o = store.Outcome{Verdict: store.Rejected, Condition: r.err.Condition, Reason: shorten(r.err.Reason)}
-	}
-	if err := l.write(c, o, l.record(c, o, r)); err != nil {
-		l.opt.Log.Error("outcome of a command is not in the journal", "command", c.journal.Name, "message-id", c.label, "outcome", o.Verdict, "err", err)
-		return ending{kind: undecided, reason: err.Error(), duration: r.duration, overrun: r.overrun}
-	}
-	switch {
-	case o.Verdict == store.Completed:
-		l.count.completed.Add(1)
-	case o.Condition == ConditionExpired:
-		l.count.expired.Add(1)
-	case o.Condition == ConditionTimedOut:
-		l.count.timedOut.Add(1)
-	}
-	if o.Verdict == store.Rejected {
-		l.count.rejected.Add(1)
-	}
-	l.opt.Log.Info("command", "name", c.journal.Name, "message-id", c.label, "outcome", o.Verdict, "condition", o.Condition, "reason", o.Reason, "duration", r.duration)
-	return ending{kind: decided, outcome: o, duration: r.duration, after: r.after, overrun: r.overrun}
-}
-
-// write repeats Journal.Finish with backoff until the lock ends.
-func (l *Loop) write(c *command, o store.Outcome, rec store.Record) error {
-	until := c.received.Add(lockFor - lockMargin)
-	if least := time.Now().Add(journalWrite); until.Before(least) {
-		until = least
-	}
-	ctx, cancel := context.WithDeadline(context.Background(), until)
-	defer cancel()
-	for pause, small := 100*time.Millisecond, false; ; pause = min(2*pause, 5*time.Second) {
-		err := l.opt.Journal.Finish(ctx, c.journal, o, rec)
-		if err == nil {
-			return nil
-		}
-		if errors.Is(err, store.ErrClosed) {
-			return fmt.Errorf("finish in journal: %w", err)
-		}
-		if errors.Is(err, store.ErrRefused) && !small {
-			small = true
-			rec.Body = resultBody(o, result{value: json.RawMessage("null"), note: "the result was not stored: " + err.Error()})
-			continue
-		}
-		t := time.NewTimer(time.Duration(1 + rand.Int64N(int64(pause))))
-		select {
-		case <-ctx.Done():
-			t.Stop()
-			return fmt.Errorf("finish in journal: %w", err)
-		case <-t.C:
-		}
-	}
-}
-
-// record makes the result record of a command.
-func (l *Loop) record(c *command, o store.Outcome, r result) store.Record {
-	props := map[string]string{
-		"outcome":  o.Verdict.String(),
-		"duration": r.duration.String(),
-	}
-	if c.journal.Name != "" {
-		props["command"] = c.journal.Name
-	}
-	return store.Record{
-		ID:            store.ID{Class: store.Result},
-		Kind:          store.KindResult,
-		Stamp:         l.opt.Clock.Now(),
-		CorrelationID: c.label,
-		ContentType:   "application/json",
-		Props:         props,
-		Body:          resultBody(o, r),
-	}
-}
-
-func resultBody(o store.Outcome, r result) []byte {
-	var v any
-	if o.Verdict == store.Completed {
-		v = struct {
-			Result json.RawMessage `json:"result"`
-			Error  string          `json:"error,omitempty"`
-		}{r.value, r.note}
-	} else {
-		v = struct {
-			Error     string `json:"error"`
-			Condition string `json:"condition"`
-		}{o.Reason, o.Condition}
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return []byte(`{"error":"the result cannot be shown"}`)
-	}
-	return b
-}
 
 // settle tells the hub how a delivery ended. A settlement that fails does no
 // harm: the hub delivers the message again, and its outcome stands. But one
@@ -126,6 +27,7 @@ func (l *Loop) settle(ctx context.Context, c *command, d delivery, e ending) err
 			t.Stop()
 		}
 	}
+	l.tell(ctx, c, e)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.opt.SettleIn)
 	defer cancel()
 	switch {
@@ -148,21 +50,40 @@ func (l *Loop) settle(ctx context.Context, c *command, d delivery, e ending) err
 		l.count.unsettled.Add(1)
 	}
 	l.opt.Log.Debug("settle", "command", c.journal.Name, "message-id", c.label, "outcome", rep.Outcome, "again", e.again, "reason", rep.Reason, "err", rep.Err)
+	l.at(PointSettled, c)
 	l.report(c, rep)
-	if e.after != nil {
-		l.after(c, e.after)
-	}
+	l.after(c, e)
 	if errors.Is(rep.Err, context.DeadlineExceeded) {
 		return errNoAnswer
 	}
 	return nil
 }
 
-func (l *Loop) after(c *command, f func()) {
+// after does what an action wanted done once its command is settled. When that
+// was to end the process and did not, the result that is due says so.
+func (l *Loop) after(c *command, e ending) {
+	if e.after == nil {
+		return
+	}
+	err := l.protect(c, e.after)
+	if err == nil {
+		return
+	}
+	l.opt.Log.Error("what a command wanted done after its settlement failed", "command", c.journal.Name, "message-id", c.label, "err", err)
+	if e.due {
+		ctx, cancel := context.WithTimeout(context.Background(), journalWrite)
+		defer cancel()
+		if err := l.fulfil(ctx, c.journal, c.label, map[string]any{"done": false, "error": err.Error()}); err != nil {
+			l.opt.Log.Error("result of a command is still due", "command", c.journal.Name, "message-id", c.label, "err", err)
+		}
+	}
+}
+
+func (l *Loop) protect(c *command, f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			l.panicked(c, "AfterSettle", p)
+			err = l.panicked(c, "AfterSettle", p)
 		}
 	}()
-	f()
+	return f()
 }

@@ -8,8 +8,8 @@ import (
 
 // table is what this gateway knows and what it allows.
 type table struct {
-	actions []Action // sorted by name
-	allow   []string
+	actions []Action            // sorted by name
+	allow   map[string][]string // names by door
 }
 
 func (t *table) names() []string {
@@ -21,7 +21,7 @@ func (t *table) names() []string {
 }
 
 // find returns the action called name, or why the command is rejected.
-func (t *table) find(name string) (*Action, *RejectError) {
+func (t *table) find(name, door string) (*Action, *RejectError) {
 	i := slices.IndexFunc(t.actions, func(a Action) bool { return a.Name == name })
 	if i < 0 {
 		names := t.names()
@@ -32,10 +32,18 @@ func (t *table) find(name string) (*Action, *RejectError) {
 		return nil, &RejectError{ConditionNotFound,
 			fmt.Sprintf("unknown command %s%s; known: %s", quote(name), didYouMean(name, names), known)}
 	}
-	if !slices.Contains(t.allow, name) {
-		return nil, &RejectError{ConditionNotAllowed, fmt.Sprintf("command %q is not allowed on this gateway", name)}
+	if !slices.Contains(t.allow[door], name) {
+		return nil, &RejectError{ConditionNotAllowed, fmt.Sprintf("command %q is not allowed on this gateway (door %s)", name, door)}
 	}
 	return &t.actions[i], nil
+}
+
+// dry is the action that tells what a would do.
+func (a *Action) dry() *Action {
+	return &Action{
+		Name: a.Name, Args: a.Args, Repeat: Repeatable, Run: a.DryRun,
+		Target: func(Args) string { return "" },
+	}
 }
 
 // target asks the action what it acts upon.

@@ -191,6 +191,17 @@ func (s *Store) requestChange(c Command, result *Record, alter func(*JournalEntr
 	return r, nil
 }
 
+// Open waits until the file is open and returns the commands that have no outcome
+// or whose result is due, the first begun first.
+func (j *Journal) Open(ctx context.Context) ([]JournalEntry, error) {
+	if err := j.s.waitOpen(ctx); err != nil {
+		return nil, fmt.Errorf("open commands: %w", err)
+	}
+	entries := j.Entries()
+	slices.Reverse(entries)
+	return slices.DeleteFunc(entries, func(e JournalEntry) bool { return e.closed() }), nil
+}
+
 // Entries returns the commands the journal knows, the last begun first.
 func (j *Journal) Entries() []JournalEntry {
 	s := j.s

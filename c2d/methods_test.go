@@ -1,0 +1,80 @@
+package c2d_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"fieldpost/c2d"
+	"fieldpost/hub"
+)
+
+// invoke calls a method until the device listens for methods.
+func (p *post) invoke(m hub.Method) (hub.MethodResult, map[string]any) {
+	p.Helper()
+	m.ConnectTimeout = time.Minute
+	r, err := p.hub.InvokeMethod(p.ctx, deviceID, m)
+	p.must(err)
+	var answer map[string]any
+	p.must(json.Unmarshal(r.Payload, &answer))
+	return r, answer
+}
+
+func TestMethods(t *testing.T) {
+	p := newPost(t, hub.Options{})
+	boom := c2d.Action{Name: "boom", Run: func(context.Context, c2d.Args) (any, error) { return nil, errors.New("broken") }}
+	big := c2d.Action{Name: "big", Run: func(context.Context, c2d.Args) (any, error) { return strings.Repeat("\x01", 21840), nil }}
+	a := p.agent(c2d.Options{AllowMethods: []string{"echo", "boom", "big"}}, c2d.Action{Name: "echo", Args: echoArgs, Run: echo}, boom, big, c2d.Action{Name: "shut", Run: echo})
+	for _, tt := range []struct {
+		name, payload string
+		status        int
+		outcome, text string
+	}{
+		{"echo", `{"text":"hello"}`, 200, "completed", "hello"},
+		{"echo", ``, 200, "completed", ""},
+		{"echo", `{"txt":"hello"}`, 400, "rejected", "did you mean"},
+		{"echo", `"hello"`, 400, "rejected", "want a JSON object"},
+		{"shut", ``, 403, "rejected", "not allowed"},
+		{"ecko", ``, 404, "rejected", "unknown command"},
+		{"boom", ``, 500, "rejected", "broken"},
+		{"big", ``, 200, "completed", "see the result record"},
+	} {
+		m := hub.Method{Name: tt.name}
+		if tt.payload != "" {
+			m.Payload = json.RawMessage(tt.payload)
+		}
+		r, answer := p.invoke(m)
+		if r.Status != tt.status || answer["outcome"] != tt.outcome || !strings.Contains(string(r.Payload), tt.text) {
+			t.Errorf("%s %s: %d %.300s", tt.name, tt.payload, r.Status, r.Payload)
+		}
+		a.result(answer["message_id"].(string), tt.outcome, "")
+	}
+	a.noResult()
+}
+
+// After the connection was cut, methods are there again.
+func TestMethodsAfterACut(t *testing.T) {
+	p := newPost(t, hub.Options{})
+	p.agent(c2d.Options{AllowMethods: []string{"echo"}}, c2d.Action{Name: "echo", Args: echoArgs, Run: echo})
+	p.invoke(hub.Method{Name: "echo"})
+	p.hub.Cut()
+	p.must(p.hub.Restore())
+	if r, _ := p.invoke(hub.Method{Name: "echo"}); r.Status != 200 {
+		t.Errorf("status %d", r.Status)
+	}
+}
+
+// An action that outlasts the caller is answered with 504 while he waits.
+func TestMethodTimesOut(t *testing.T) {
+	p := newPost(t, hub.Options{})
+	a := p.agent(c2d.Options{AllowMethods: []string{"slow"}, AnswerIn: 3 * time.Second},
+		c2d.Action{Name: "slow", Run: func(ctx context.Context, _ c2d.Args) (any, error) { <-ctx.Done(); return nil, ctx.Err() }})
+	r, answer := p.invoke(hub.Method{Name: "slow", ResponseTimeout: 30 * time.Second})
+	if r.Status != 504 || answer["condition"] != c2d.ConditionTimedOut {
+		t.Errorf("%d %v", r.Status, answer)
+	}
+	a.result(answer["message_id"].(string), "rejected", c2d.ConditionTimedOut)
+}
