@@ -39,6 +39,9 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Hint returns the next move of a technician, or "".
 func (e *Error) Hint() string {
+	if e.Op == "reboot" {
+		return "run the agent under systemd with a user that polkit lets reboot, as root, or with AmbientCapabilities=CAP_SYS_BOOT"
+	}
 	isBus := strings.HasPrefix(e.Thing, "/dev/i2c")
 	switch {
 	case errors.Is(e.Err, errors.ErrUnsupported) && isBus:

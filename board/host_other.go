@@ -27,6 +27,12 @@ func (*HostBoard) Output(name, line string, initial bool) (Output, error) {
 	return nil, &Error{Op: "take", Thing: "line " + line, Err: unsupported()}
 }
 
+// MayReboot implements Power: it is an error on this platform.
+func (*HostBoard) MayReboot() error { return &Error{Op: "reboot", Thing: "board", Err: unsupported()} }
+
+// Reboot implements Power: it is an error on this platform.
+func (h *HostBoard) Reboot() error { return h.MayReboot() }
+
 func unsupported() error {
 	return fmt.Errorf("hardware of %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }

@@ -60,6 +60,7 @@ type lane struct {
 	retry  time.Time // when to try again; zero while the grid decides
 	errors int       // failures in a row
 	state  State     // guarded by Sampler.mu
+	off    bool      // guarded by Sampler.mu: not asked on the grid
 }
 
 type readRequest struct {
@@ -153,6 +154,10 @@ func (s *Sampler) wait(ctx context.Context) bool {
 func (s *Sampler) serve(ctx context.Context, l *lane) {
 	now := time.Now()
 	ticks := s.passTicks(l, now)
+	if s.isOff(l) {
+		l.retry = time.Time{}
+		return
+	}
 	if s.hang != nil || l.retry.After(now) {
 		s.miss(l, ticks)
 		return
@@ -251,6 +256,25 @@ func (s *Sampler) SetInterval(name string, d time.Duration) error {
 	return nil
 }
 
+// SetEnabled has the named sensor sampled or not, from now until the process ends.
+// Read asks a disabled one too.
+func (s *Sampler) SetEnabled(name string, on bool) error {
+	l := s.lane(name)
+	if l == nil {
+		return fmt.Errorf("enable %q: %w", name, ErrUnknownSensor)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l.off = !on
+	return nil
+}
+
+func (s *Sampler) isOff(l *lane) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return l.off
+}
+
 // States returns how each sensor is doing, in the order of SamplerOptions.
 func (s *Sampler) States() []State {
 	s.mu.Lock()
@@ -259,6 +283,9 @@ func (s *Sampler) States() []State {
 	for i, l := range s.lanes {
 		st := l.state
 		st.Last.Values = slices.Clone(st.Last.Values)
+		if l.off {
+			st.Condition, st.Reason, st.Hint = Disabled, "", ""
+		}
 		if s.hang != nil {
 			st.Condition, st.Reason, st.Hint = Hung, s.hang.reason(), hangHint
 		}

@@ -169,6 +169,42 @@ func TestSetInterval(t *testing.T) {
 	})
 }
 
+// A disabled sensor is left alone, failing or not, and missed ticks are not
+// counted; what is enabled goes on with its grid.
+func TestSetEnabled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &scripted{}
+		broken := &scripted{sense: func(context.Context, int) (float64, error) { return 0, errors.New("broken") }}
+		b := start(t, Sensor{Name: "a", Open: src.Open, Every: time.Second}, Sensor{Name: "b", Open: broken.Open, Every: time.Second})
+		defer b.stop()
+		if err := b.SetEnabled("c", false); !errors.Is(err, ErrUnknownSensor) {
+			t.Errorf("unknown sensor: %v", err)
+		}
+		after(1500 * time.Millisecond)
+		for _, name := range []string{"a", "b"} {
+			if err := b.SetEnabled(name, false); err != nil {
+				t.Error(err)
+			}
+		}
+		missed := b.state(0).Missed + b.state(1).Missed
+		_, _, senses := broken.counts()
+		after(time.Minute)
+		if _, _, now := broken.counts(); b.state(0).Condition != Disabled || len(b.taken()) != 2 || now != senses || b.state(0).Missed+b.state(1).Missed != missed {
+			t.Errorf("disabled: %+v, %d samples, %d calls", b.state(0), len(b.taken()), now-senses)
+		}
+		if _, err := b.Read(t.Context(), "a"); err != nil {
+			t.Errorf("read of a disabled sensor: %v", err)
+		}
+		if err := b.SetEnabled("a", true); err != nil {
+			t.Error(err)
+		}
+		after(time.Second)
+		if got := b.taken(); len(got) != 3 || got[2] != 62*time.Second || b.state(0).Condition != OK {
+			t.Errorf("enabled again: samples at %v, %+v", got, b.state(0))
+		}
+	})
+}
+
 func TestIntervalsAreClamped(t *testing.T) {
 	s := NewSampler(SamplerOptions{Sensors: []Sensor{{Name: "a"}, {Name: "b", Every: 1}, {Name: "c", Every: 1 << 62}}})
 	for i, want := range []time.Duration{DefaultEvery, MinEvery, MaxEvery} {

@@ -25,6 +25,7 @@ const (
 	OK       = "ok"       // the last call gave a reading
 	Failing  = "failing"  // the last call gave none; retried at NextTry
 	Hung     = "hung"     // a call on its bus does not return
+	Disabled = "disabled" // not asked, until it is enabled again
 )
 
 // State is how one sensor is doing.
@@ -32,7 +33,7 @@ type State struct {
 	Sensor    string
 	Bus       string
 	Source    string
-	Condition string        // Starting, OK, Failing or Hung
+	Condition string        // Starting, OK, Failing, Hung or Disabled
 	Reason    string        // why it is not OK
 	Hint      string        // the next move of a technician
 	Every     time.Duration // between samples, as set last
@@ -40,7 +41,7 @@ type State struct {
 	Samples   uint64        // readings taken
 	Failures  uint64        // calls that gave no reading
 	Missed    uint64        // ticks of the grid without a call: late, failing or hung
-	NextTry   time.Time     // when the sensor is asked next, unless hung
+	NextTry   time.Time     // when the sensor is asked next, unless hung or disabled
 }
 
 func clampEvery(d time.Duration) time.Duration {

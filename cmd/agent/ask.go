@@ -26,10 +26,6 @@ func runSensors(ctx context.Context, e env, args []string) int {
 	return ask(ctx, e, "sensors", args, (*diag.Client).Sensors, nil, diag.WriteSensors)
 }
 
-func runCommands(ctx context.Context, e env, args []string) int {
-	return ask(ctx, e, "commands", args, (*diag.Client).Commands, nil, diag.WriteCommands)
-}
-
 // ask puts one question to the running agent and prints the answer.
 func ask[T any](ctx context.Context, e env, name string, args []string,
 	question func(*diag.Client, context.Context) (T, error), look func(T), write func(io.Writer, T) error) int {
@@ -68,7 +64,7 @@ func show[T any](e env, to address, answer T, err error, write func(io.Writer, T
 		err = write(e.out, answer)
 	}
 	if err != nil {
-		return fail(e, exitFailure, err, "")
+		return fail(e, exitFailure, err, diag.Hint(err))
 	}
 	return exitOK
 }

@@ -62,11 +62,13 @@ func (w *logWriter) copy() {
 	}
 }
 
-// Close waits a moment for what is still to be read.
+// Close waits a moment for what is still to be read. Closing twice is closing once.
 func (w *logWriter) Close() error {
 	w.mu.Lock()
-	w.closed = true
-	close(w.lines)
+	if !w.closed {
+		w.closed = true
+		close(w.lines)
+	}
 	w.mu.Unlock()
 	select {
 	case <-w.done:

@@ -8,10 +8,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"fieldpost/board"
+	"fieldpost/c2d"
 	"fieldpost/internal/agent"
 )
 
@@ -41,11 +44,13 @@ type command struct {
 	run     func(ctx context.Context, e env, args []string) int
 }
 
-// env is what a command has around it. Tests hand in buffers, and somebody who
-// watches the agent.
+// env is what a command has around it. Tests hand in buffers, somebody who watches
+// the agent, and what would take the machine along.
 type env struct {
-	out, err io.Writer
-	watch    agent.Watch
+	out, err  io.Writer
+	watch     agent.Watch
+	power     board.Power             // nil = the board's own
+	failpoint func(c2d.Point, string) // see c2d.Options
 }
 
 func commands() []command {
@@ -56,7 +61,7 @@ func commands() []command {
 		{"status", "ask the running agent what is wrong", "agent status", runStatus},
 		{"sensors", "list the sensors and what they said last", "agent sensors", runSensors},
 		{"queue", "show what waits, what died and what was lost; look inside, and decide about dead letters", "agent queue", runQueue},
-		{"commands", "list the commands this agent knows and the latest it got", "agent commands", runCommands},
+		{"commands", "show the commands the agent got and what became of them; tell what there is; run one here", "agent commands", runCommands},
 		{"fsck", "look at the store of an agent that does not run: what is there, what is damaged", "agent fsck --store /var/lib/fieldpost --salvage records.jsonl", runFsck},
 		{"version", "print the version", "agent version", runVersion},
 	}
@@ -108,7 +113,7 @@ func flags(e env, name string) *flag.FlagSet {
 	f.Usage = func() {
 		w := f.Output()
 		var below []command
-		for _, c := range append(commands(), queueCommands()...) {
+		for _, c := range slices.Concat(commands(), queueCommands(), commandCommands()) {
 			switch {
 			case c.name == name:
 				fmt.Fprintf(w, "agent %s: %s\n\nFlags:\n", name, c.summary)

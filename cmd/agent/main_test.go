@@ -32,8 +32,14 @@ func TestMain(m *testing.M) {
 func program() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return dispatch(ctx, env{out: os.Stdout, err: os.Stderr, watch: watchFromEnvironment()}, os.Args[1:])
+	return dispatch(ctx, env{out: os.Stdout, err: os.Stderr, watch: watchFromEnvironment(), power: noPower{}}, os.Args[1:])
 }
+
+// noPower is a board that takes the order to reboot and stays in its boot.
+type noPower struct{}
+
+func (noPower) MayReboot() error { return nil }
+func (noPower) Reboot() error    { return nil }
 
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
+	"fieldpost/board"
 	"fieldpost/internal/agent"
 	"fieldpost/internal/clock"
 	"fieldpost/internal/config"
@@ -28,12 +30,22 @@ func runAgent(ctx context.Context, e env, args []string) int {
 	}
 	out := startLog(e.err)
 	defer out.Close()
-	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: cfg.Agent.LogLevel}))
-	err := agent.New(cfg, agent.Parts{Log: log, Version: version, Built: buildDate(), Watch: e.watch}).Run(ctx)
+	level := new(slog.LevelVar)
+	level.Set(cfg.Agent.LogLevel)
+	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
+	power := cmp.Or[board.Power](e.power, board.Host())
+	err := agent.New(cfg, agent.Parts{
+		Log: log, Level: level, Version: version, Built: buildDate(), Watch: e.watch, Power: power, Failpoint: e.failpoint,
+	}).Run(ctx)
 	var used *diag.InUseError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.Is(err, agent.ErrRestart):
+		out.Close()
+		return restart(e)
+	case errors.Is(err, agent.ErrReboot):
+		return reboot(e, power)
 	case errors.As(err, &used):
 		return fail(e, exitStore, err, diag.Hint(err))
 	case errors.Is(err, store.ErrLocked):

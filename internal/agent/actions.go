@@ -2,21 +2,40 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"fieldpost/c2d"
 	"fieldpost/internal/config"
-	"fieldpost/sensors"
+	"fieldpost/internal/diag"
 )
 
 // actions is the table of commands that every agent knows. Which of them may
-// run is configuration: commands.allow.
+// run, and by which door, is configuration: the allow lists of [commands].
 func (a *Agent) actions() []c2d.Action {
+	return slices.Concat(a.agentActions(), a.sensorActions(), a.outputActions(), a.queueActions(), a.restartActions())
+}
+
+// CommandNames lists the built-in commands, for checking the allow lists.
+func CommandNames(cfg *config.Config) []string {
+	var names []string
+	for _, action := range (&Agent{cfg: cfg}).actions() {
+		names = append(names, action.Name)
+	}
+	return names
+}
+
+func (a *Agent) agentActions() []c2d.Action {
 	return []c2d.Action{
 		{
 			Name:   "ping",
 			Help:   "answers with the agent's version, uptime and queue depth",
 			Repeat: c2d.Repeatable,
+			Target: noTarget,
 			Run: func(context.Context, c2d.Args) (any, error) {
 				now := a.parts.Clock.Now()
 				return map[string]any{
@@ -27,49 +46,39 @@ func (a *Agent) actions() []c2d.Action {
 			},
 		},
 		{
-			Name:   "sensor.read",
-			Help:   "takes a sample of a sensor now; the reading is in the result and not in the telemetry",
-			Args:   []c2d.Arg{{Name: "sensor", Type: "string", Required: true, OneOf: a.sensorNames(), Help: "name of the sensor"}},
-			Repeat: c2d.Repeatable,
-			Run:    a.readSensor,
-		},
-		{
-			Name: "sensor.interval",
-			Help: "changes how often a sensor is sampled, until the agent restarts",
-			Args: []c2d.Arg{
-				{Name: "sensor", Type: "string", Required: true, OneOf: a.sensorNames(), Help: "name of the sensor"},
-				{Name: "every", Type: "duration", Required: true, Help: "time between two samples, 100ms to 24h"},
-			},
+			Name:   "log.level",
+			Help:   "sets the least level that is logged, until the agent restarts",
+			Args:   []c2d.Arg{{Name: "level", Type: "string", Required: true, OneOf: config.LogLevels(), Help: "least level that is logged"}},
 			Repeat: c2d.Repeatable,
 			Run: func(_ context.Context, args c2d.Args) (any, error) {
-				name, every := args.String("sensor"), args.Duration("every")
-				sampler, ok := a.sampler(name)
-				if !ok {
-					return nil, &c2d.RejectError{Condition: c2d.ConditionInvalid, Reason: "no sensor " + name}
-				}
-				if err := sampler.SetInterval(name, every); err != nil {
+				was := a.parts.Level.Level()
+				var level slog.Level
+				if err := level.UnmarshalText([]byte(args.String("level"))); err != nil {
 					return nil, &c2d.RejectError{Condition: c2d.ConditionInvalid, Reason: err.Error()}
 				}
-				return map[string]any{"sensor": name, "every": every.String()}, nil
+				a.parts.Level.Set(level)
+				a.parts.Log.Info("log level set", "level", level, "was", was)
+				return map[string]any{"level": levelName(level), "was": levelName(was)}, nil
+			},
+			DryRun: func(_ context.Context, args c2d.Args) (any, error) {
+				return map[string]any{"would_set": args.String("level"), "is": levelName(a.parts.Level.Level())}, nil
 			},
 		},
-		{
-			Name: "output.set",
-			Help: "switches an output",
-			Args: []c2d.Arg{
-				{Name: "output", Type: "string", Required: true, OneOf: a.outputNames(), Help: "name of the output"},
-				{Name: "on", Type: "boolean", Required: true, Help: "true switches it on"},
-			},
-			// Setting a level twice has the effect of setting it once.
-			Repeat: c2d.Repeatable,
-			Target: func(args c2d.Args) string { return "output:" + args.String("output") },
-			Run:    a.setOutput,
-		},
+	}
+}
+
+func levelName(l slog.Level) string { return strings.ToLower(l.String()) }
+
+func noTarget(c2d.Args) string { return "" }
+
+func (a *Agent) queueActions() []c2d.Action {
+	queue := func(c2d.Args) string { return "queue" }
+	return []c2d.Action{
 		{
 			Name:   "queue.flush",
 			Help:   "writes what is in memory to disk now",
 			Repeat: c2d.Repeatable,
-			Target: func(c2d.Args) string { return "queue" },
+			Target: queue,
 			Run: func(ctx context.Context, _ c2d.Args) (any, error) {
 				began := time.Now()
 				if err := a.store.Flush(ctx); err != nil {
@@ -78,68 +87,78 @@ func (a *Agent) actions() []c2d.Action {
 				return map[string]any{"queued": queued(a.store.Stats()), "took_ms": time.Since(began).Milliseconds()}, nil
 			},
 		},
+		{
+			Name:   "queue.stat",
+			Help:   "counts what waits, what died and what was lost, by class",
+			Repeat: c2d.Repeatable,
+			Target: noTarget,
+			Run: func(context.Context, c2d.Args) (any, error) {
+				stats := a.store.Stats()
+				return struct {
+					diag.Queue
+					AtRiskS float64 `json:"at_risk_s"`
+					Full    string  `json:"full,omitempty"`
+				}{queueOf(stats), stats.AtRisk.Seconds(), stats.Full}, nil
+			},
+		},
+		{
+			Name: "deadletter.retry",
+			Help: "queues again what the hub refused: one record, or all",
+			Args: []c2d.Arg{
+				{Name: "id", Type: "string", Help: "message-id of one dead letter"},
+				{Name: "all", Type: "boolean", Help: "true: every dead letter there is"},
+			},
+			Repeat: c2d.Repeatable,
+			Target: queue,
+			Run: func(ctx context.Context, args c2d.Args) (any, error) {
+				s, err := selection(args)
+				if err != nil {
+					return nil, err
+				}
+				changed, err := a.retryDead(ctx, s)
+				if err != nil {
+					return nil, rejected(err)
+				}
+				return map[string]any{"retried": changed.Count}, nil
+			},
+			DryRun: func(ctx context.Context, args c2d.Args) (any, error) {
+				s, err := selection(args)
+				if err != nil {
+					return nil, err
+				}
+				ids, err := a.selected(ctx, s)
+				if err != nil {
+					return nil, rejected(err)
+				}
+				return map[string]any{"would_retry": len(ids)}, nil
+			},
+		},
 	}
 }
 
-// CommandNames lists the built-in commands, for checking commands.allow.
-func CommandNames(cfg *config.Config) []string {
-	var names []string
-	for _, action := range (&Agent{cfg: cfg}).actions() {
-		names = append(names, action.Name)
+// selection demands a clear word: nothing is not everything.
+func selection(args c2d.Args) (diag.Selection, error) {
+	id, all := args.String("id"), args.Bool("all")
+	if all == (id != "") {
+		return diag.Selection{}, &c2d.RejectError{Condition: c2d.ConditionInvalid, Reason: "either id or all: true"}
 	}
-	return names
+	if all {
+		return diag.Selection{All: true}, nil
+	}
+	return diag.Selection{IDs: []string{id}}, nil
 }
 
-func (a *Agent) readSensor(ctx context.Context, args c2d.Args) (any, error) {
-	name := args.String("sensor")
-	sampler, ok := a.sampler(name)
-	if !ok {
-		return nil, &c2d.RejectError{Condition: c2d.ConditionInvalid, Reason: "no sensor " + name}
+// rejected gives an answer made for the socket the condition that it has for a
+// sender.
+func rejected(err error) error {
+	var answer *diag.AnswerError
+	if !errors.As(err, &answer) {
+		return err
 	}
-	reading, err := sampler.Read(ctx, name)
-	if err != nil {
-		return nil, err
+	switch answer.Status {
+	case http.StatusBadRequest, http.StatusNotFound:
+		return &c2d.RejectError{Condition: c2d.ConditionInvalid, Reason: answer.Message}
+	default:
+		return &c2d.RejectError{Reason: answer.Message}
 	}
-	values := map[string]any{}
-	for _, v := range reading.Values {
-		entry := map[string]any{"unit": v.Unit, "quality": v.Quality.String()}
-		if v.Quality != sensors.Bad {
-			entry["value"] = v.Num
-		}
-		if v.Reason != "" {
-			entry["reason"] = v.Reason
-		}
-		values[v.Name] = entry
-	}
-	at, uncertainty := a.timeline.Resolve(reading.Stamp)
-	return map[string]any{"sensor": name, "time": at, "time_uncertainty_s": uncertainty.Seconds(), "values": values}, nil
-}
-
-func (a *Agent) setOutput(_ context.Context, args c2d.Args) (any, error) {
-	name, on := args.String("output"), args.Bool("on")
-	output, err := a.outputs.get(name)
-	if err != nil {
-		return nil, err
-	}
-	was := output.On()
-	if err := output.Set(on); err != nil {
-		return nil, err
-	}
-	return map[string]any{"output": name, "on": on, "was": was}, nil
-}
-
-func (a *Agent) sensorNames() []string {
-	var names []string
-	for _, s := range a.cfg.Sensors {
-		names = append(names, s.Name)
-	}
-	return names
-}
-
-func (a *Agent) outputNames() []string {
-	var names []string
-	for _, o := range a.cfg.Outputs {
-		names = append(names, o.Name)
-	}
-	return names
 }

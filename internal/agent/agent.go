@@ -51,6 +51,7 @@ type Agent struct {
 	urgent   chan struct{} // an alarm was appended; the link may be waiting
 
 	readings atomic.Pointer[stage]
+	leaves   chan error // has how a command wants Run to end
 
 	boardOnce sync.Once
 	boardID   board.Identity
@@ -59,7 +60,7 @@ type Agent struct {
 // New makes an agent from a configuration without problems. It opens nothing and
 // starts nothing.
 func New(cfg *config.Config, parts Parts) *Agent {
-	parts = parts.withDefaults()
+	parts = parts.withDefaults(cfg.Agent.LogLevel)
 	floor := newFloor(parts.Built, parts.Clock, cfg.Agent.StateDir, parts.Log.With("part", "clock"))
 	parts.Clock = floor.Earliest.Judge(parts.Clock)
 	a := &Agent{
@@ -69,21 +70,27 @@ func New(cfg *config.Config, parts Parts) *Agent {
 		floor:    floor,
 		urgent:   make(chan struct{}, 1),
 		identity: &identity{hub: cfg.Hub, clock: parts.Clock},
-		outputs:  newOutputs(parts.Lines, cfg.Outputs, parts.Log),
+		outputs:  newOutputs(parts.Lines, cfg.Outputs, parts.Log.With("part", "outputs")),
+		leaves:   make(chan error, 1),
 	}
 	a.sampling = a.samplers()
 	a.store = store.New(a.storeOptions())
 	a.timeline = a.store.Boots()
 	a.drain = uplink.NewDrain(a.drainOptions())
 	a.commands = c2d.New(c2d.Options{
-		DeviceID:  a.identity.deviceID,
-		Journal:   a.store.Journal(),
-		Actions:   append(a.actions(), parts.Actions...),
-		Allow:     cfg.Commands.Allow,
-		Hold:      cfg.Commands.Hold,
-		Clock:     parts.Clock,
-		OnCommand: parts.Watch.Command,
-		Log:       parts.Log.With("part", "c2d"),
+		DeviceID:     a.identity.deviceID,
+		Journal:      a.store.Journal(),
+		Actions:      append(a.actions(), parts.Actions...),
+		Allow:        cfg.Commands.Allow,
+		AllowMethods: cfg.Commands.AllowMethods,
+		AllowLocal:   cfg.Commands.AllowLocal,
+		Hold:         cfg.Commands.Hold,
+		AnswerIn:     cfg.Commands.AnswerWithin,
+		FeedbackLink: cfg.Commands.FeedbackLink,
+		Clock:        parts.Clock,
+		Failpoint:    parts.Failpoint,
+		OnCommand:    parts.Watch.Command,
+		Log:          parts.Log.With("part", "c2d"),
 	})
 	a.link = uplink.NewLink(uplink.LinkOptions{
 		Identity: a.identity.read,
@@ -98,15 +105,33 @@ func New(cfg *config.Config, parts Parts) *Agent {
 		ClockWait:  cfg.Hub.ClockWait,
 		Urgent:     a.urgent,
 		BackoffMax: parts.BackoffMax,
-		OnState:    parts.Watch.Link,
+		OnState:    a.linkMoved,
 		Log:        parts.Log.With("part", "link"),
-	}, a.drain, a.commands)
+	}, a.tenants()...)
 	return a
+}
+
+// tenants are the users of the link. An agent that allows no methods does not
+// listen for them: the hub tells their callers so.
+func (a *Agent) tenants() []uplink.Tenant {
+	tenants := []uplink.Tenant{a.drain, a.commands}
+	if len(a.cfg.Commands.AllowMethods) > 0 {
+		tenants = append(tenants, a.commands.Methods())
+	}
+	return tenants
+}
+
+func (a *Agent) linkMoved(s uplink.LinkState) {
+	a.outputs.link(s.Phase == uplink.PhaseOnline)
+	if a.parts.Watch.Link != nil {
+		a.parts.Watch.Link(s)
+	}
 }
 
 // Run samples, queues, drains and obeys until ctx ends; then it stops in the
 // direction of the data and returns nil. It returns an error at once when a live
-// agent holds the socket or the store.
+// agent holds the socket or the store; ErrRestart or ErrReboot when a command ended
+// it, after the same stop.
 func (a *Agent) Run(ctx context.Context) error {
 	log := a.parts.Log
 	for _, p := range CheckFiles(a.cfg, a.started) {
@@ -125,22 +150,25 @@ func (a *Agent) Run(ctx context.Context) error {
 	queue := start(ctx, a.store.Run)
 	answers := start(ctx, func(ctx context.Context) error { return a.serve(ctx, socket) })
 	a.outputs.start()
-	uplinks := start(ctx, a.link.Run)
+	guards := start(ctx, a.outputs.run)
+	uplinks := start(ctx, a.link.Run, a.commands.Recover)
 	readings := start(ctx, a.loops()...)
 	a.readings.Store(readings)
 	log.Info("agent started", "version", a.parts.Version, "state_dir", a.cfg.Agent.StateDir, "sensors", len(a.cfg.Sensors))
 	a.announce(ctx)
 
+	var left error
 	select {
 	case <-ctx.Done():
 	case <-queue.failed:
+	case left = <-a.leaves:
 	}
 	log.Info("agent stopping")
 	errs := []error{readings.stop()}
 	a.lastDrain()
 	errs = append(errs, uplinks.stop())
 	a.endCommands()
-	errs = append(errs, a.outputs.stop(), answers.stop(), queue.stop(), floor.stop())
+	errs = append(errs, guards.stop(), a.outputs.stop(), answers.stop(), queue.stop(), floor.stop(), left)
 	return errors.Join(errs...)
 }
 
@@ -232,9 +260,5 @@ func (a *Agent) Stats() store.Stats { return a.store.Stats() }
 
 // Output tells whether the output of that name is on, and whether it is there.
 func (a *Agent) Output(name string) (on, ok bool) {
-	out, err := a.outputs.get(name)
-	if err != nil {
-		return false, false
-	}
-	return out.On(), true
+	return a.outputs.level(name)
 }

@@ -39,7 +39,8 @@ func load(t *testing.T, text string) *config.Config {
 type running struct {
 	*Agent
 	t    *testing.T
-	stop func() error
+	stop func() error // end it
+	wait func() error // for it to end by itself
 }
 
 func run(t *testing.T, cfg *config.Config, parts Parts) *running {
@@ -50,9 +51,8 @@ func run(t *testing.T, cfg *config.Config, parts Parts) *running {
 	go func() { done <- a.Run(ctx) }()
 	r := &running{Agent: a, t: t}
 	stopped := false
-	r.stop = func() error {
+	r.wait = func() error {
 		stopped = true
-		cancel()
 		select {
 		case err := <-done:
 			return err
@@ -61,7 +61,12 @@ func run(t *testing.T, cfg *config.Config, parts Parts) *running {
 			return nil
 		}
 	}
+	r.stop = func() error {
+		cancel()
+		return r.wait()
+	}
 	t.Cleanup(func() {
+		cancel()
 		if !stopped {
 			_ = r.stop()
 		}

@@ -21,13 +21,17 @@ type Parts struct {
 	Buses   board.Buses                                              // default: the kernel's I2C adapters
 	Lines   board.Lines                                              // default: the kernel's GPIO chips
 	Clock   clock.Clock                                              // default: clock.System
+	Power   board.Power                                              // default: the board's own
 	Actions []c2d.Action                                             // commands beside the built-in ones; default none
 	Watch   Watch                                                    // default: nobody watches
 	Log     *slog.Logger                                             // default: discard
+	Level   *slog.LevelVar                                           // least level of Log, for the command that sets it; default: one that nobody looks at
 	Version string                                                   // shown by status; default "unknown"
 	Built   time.Time                                                // date of the build, which has passed; default 2025-01-01 with the default Clock, else none
 	Seed    uint64                                                   // of simulated sources; default 0
 	Root    string                                                   // where /proc and /sys are looked for; default "/"
+
+	Failpoint func(c2d.Point, string) // see c2d.Options; default none
 
 	BackoffMax time.Duration // longest wait between two attempts to reach the hub; default that of uplink
 	LastDrain  time.Duration // how long a stop waits for the queue to empty while online; default 3 s
@@ -42,7 +46,7 @@ type Watch struct {
 	Link    func(uplink.LinkState)              // the link changed its state
 }
 
-func (p Parts) withDefaults() Parts {
+func (p Parts) withDefaults(level slog.Level) Parts {
 	if p.Log == nil {
 		p.Log = slog.New(slog.DiscardHandler)
 	}
@@ -61,14 +65,19 @@ func (p Parts) withDefaults() Parts {
 	if p.LastDrain == 0 {
 		p.LastDrain = 3 * time.Second
 	}
-	if p.Buses == nil || p.Lines == nil {
-		host := board.Host()
-		if p.Buses == nil {
-			p.Buses = host
-		}
-		if p.Lines == nil {
-			p.Lines = host
-		}
+	if p.Level == nil {
+		p.Level = new(slog.LevelVar)
+		p.Level.Set(level)
+	}
+	host := board.Host()
+	if p.Buses == nil {
+		p.Buses = host
+	}
+	if p.Lines == nil {
+		p.Lines = host
+	}
+	if p.Power == nil {
+		p.Power = host
 	}
 	return p
 }

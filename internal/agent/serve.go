@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"slices"
 	"time"
 
 	"fieldpost/internal/diag"
@@ -81,6 +80,7 @@ func (a *Agent) provider() diag.Provider {
 		Sensors:  func(context.Context) (diag.Sensors, error) { return a.sensorsReport(), nil },
 		Queue:    a.queueReport,
 		Commands: func(context.Context) (diag.Commands, error) { return a.commandsReport(), nil },
+		Command:  a.localCommand,
 		Flush: func(ctx context.Context) (diag.Flushed, error) {
 			if err := a.store.Flush(ctx); err != nil {
 				return diag.Flushed{}, err
@@ -120,23 +120,6 @@ func (a *Agent) sensorsReport() diag.Sensors {
 			}
 		}
 		report.Sensors = append(report.Sensors, w)
-	}
-	return report
-}
-
-func (a *Agent) commandsReport() diag.Commands {
-	var report diag.Commands
-	for _, action := range a.commands.Actions() {
-		report.Actions = append(report.Actions, diag.Action{
-			Name: action.Name, Help: action.Help, Allowed: slices.Contains(a.cfg.Commands.Allow, action.Name),
-		})
-	}
-	for _, e := range a.store.Journal().Entries() {
-		report.Journal = append(report.Journal, diag.Command{
-			MessageID: e.Command.MessageID, Seq: e.Command.Seq, Name: e.Command.Name, Door: e.Command.Door,
-			Verdict: e.Outcome.Verdict.String(), Condition: e.Outcome.Condition, Reason: e.Outcome.Reason,
-			Enqueued: e.Command.EnqueuedAt, Begun: e.Begun, Finished: e.Ended,
-		})
 	}
 	return report
 }

@@ -32,7 +32,7 @@ func (a *Agent) Status() diag.Status {
 			Store:    hex.EncodeToString(stats.Store[:]),
 			Epoch:    stats.Epoch,
 			UptimeS:  (now.BootTime - a.started.BootTime).Seconds(),
-			LogLevel: a.cfg.Agent.LogLevel.String(),
+			LogLevel: a.parts.Level.Level().String(),
 		},
 	}
 	clockOf(&s.Agent, now, a.floor.Earliest.At())

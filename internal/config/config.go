@@ -86,8 +86,12 @@ type Uplink struct {
 
 // Commands is the [commands] table.
 type Commands struct {
-	Hold  time.Duration // how long a busy device holds a command before it gives it back; default 45 s
-	Allow []string      // names of the commands that may run; default ping, sensor.read, queue.flush
+	Hold         time.Duration // how long a busy device holds a command before it gives it back; default 45 s
+	Allow        []string      // names of the commands that may run when they come as messages; default ping, sensor.read, queue.flush
+	AllowMethods []string      // the same for direct methods; default the same
+	AllowLocal   []string      // the same for the socket; default the same
+	AnswerWithin time.Duration // how long a direct method may take until it is answered; default 25 s
+	FeedbackLink bool          // send feedback on commands on a link of its own, where the hub has one; default false
 }
 
 // Bus is one [[bus]].
@@ -110,7 +114,12 @@ type Output struct {
 	Name    string
 	Line    string // as the board names it: "GPIO17"
 	Initial bool   // level set at start; default false
-	Safe    bool   // level set when the agent stops; default false
+	Safe    bool   // level set when the agent stops, and after SafeAfter; default false
+
+	SafeAfter time.Duration // without a link for this long, the output is set to Safe; 0 = never
+	MinOn     time.Duration // least time between on and off; 0 = none
+	MinOff    time.Duration // least time between off and on; 0 = none
+	Group     string        // of the outputs with the same one, at most one is on; empty = none
 }
 
 // Default returns the configuration of a file that says nothing but its version.

@@ -30,12 +30,18 @@ func bare(c *Config) Config {
 }
 
 var defaults = Config{
-	Agent:    Agent{StateDir: "/var/lib/fieldpost", Socket: "/run/fieldpost/agent.sock", LogLevel: slog.LevelInfo},
-	Hub:      Hub{ClockWait: 30 * time.Second, Transport: "auto", SAS: "cbs"},
-	Store:    store(nil),
-	Uplink:   Uplink{Order: "backlog-first", Window: 64, WindowBytes: 1 << 20, BatchRecords: 500, DailyCount: "wire"},
-	Commands: Commands{Hold: 45 * time.Second, Allow: []string{"ping", "sensor.read", "queue.flush"}},
-	Sensors:  []Sensor{{Name: "host", Source: "host", Every: time.Minute}},
+	Agent:  Agent{StateDir: "/var/lib/fieldpost", Socket: "/run/fieldpost/agent.sock", LogLevel: slog.LevelInfo},
+	Hub:    Hub{ClockWait: 30 * time.Second, Transport: "auto", SAS: "cbs"},
+	Store:  store(nil),
+	Uplink: Uplink{Order: "backlog-first", Window: 64, WindowBytes: 1 << 20, BatchRecords: 500, DailyCount: "wire"},
+	Commands: Commands{
+		Hold:         45 * time.Second,
+		Allow:        []string{"ping", "sensor.read", "queue.flush"},
+		AllowMethods: []string{"ping", "sensor.read", "queue.flush"},
+		AllowLocal:   []string{"ping", "sensor.read", "queue.flush"},
+		AnswerWithin: 25 * time.Second,
+	},
+	Sensors: []Sensor{{Name: "host", Source: "host", Every: time.Minute}},
 }
 
 // store returns the defaults of [store] with a change.
@@ -107,6 +113,10 @@ allow = [ # all on lines of their own
   "ping",
   "output.set",
 ]
+allow_methods = []
+allow_local = ["board.reboot"]
+answer_within = "5s"
+feedback_link = true
 [[bus]]
 name = "i2c1"
 device = "/dev/i2c-1"
@@ -131,6 +141,10 @@ initial = true
 name = "valve"
 line = "GPIO18"
 safe = true
+safe_after = "1h"
+min_on = "500ms"
+min_off = "2m"
+group = "water"
 `, "\n", "\r\n"))
 	want := Config{
 		Agent: Agent{StateDir: filepath.Join("/etc/fieldpost", "state"), Socket: "/tmp/a.sock", LogLevel: slog.LevelDebug},
@@ -143,8 +157,11 @@ safe = true
 			OverflowAlarm: "refuse", OverflowResult: "refuse", OverflowTelemetry: "thin-out", OverflowDebug: "refuse"},
 		Uplink: Uplink{Order: "live-first", Window: 512, WindowBytes: 4 << 20, BatchRecords: 1, Rate: 20,
 			DailyBytes: 10e6, DailyCount: "hub", Pack: true, PackWait: 90 * time.Second, Gzip: true},
-		Commands: Commands{Hold: time.Second, Allow: []string{"ping", "output.set"}},
-		Buses:    []Bus{{Name: "i2c1", Device: "/dev/i2c-1"}},
+		Commands: Commands{
+			Hold: time.Second, Allow: []string{"ping", "output.set"}, AllowMethods: []string{}, AllowLocal: []string{"board.reboot"},
+			AnswerWithin: 5 * time.Second, FeedbackLink: true,
+		},
+		Buses: []Bus{{Name: "i2c1", Device: "/dev/i2c-1"}},
 		Sensors: []Sensor{
 			{Name: "in", Source: "bme280", Bus: "i2c1", Address: 0x76, Every: 10 * time.Second},
 			{Name: "out", Source: "bme280", Bus: "i2c1", Address: 0x77, Every: 90 * time.Second},
@@ -152,7 +169,7 @@ safe = true
 		},
 		Outputs: []Output{
 			{Name: "pump", Line: "GPIO17", Initial: true},
-			{Name: "valve", Line: "GPIO18", Safe: true},
+			{Name: "valve", Line: "GPIO18", Safe: true, SafeAfter: time.Hour, MinOn: 500 * time.Millisecond, MinOff: 2 * time.Minute, Group: "water"},
 		},
 	}
 	if got := bare(c); !reflect.DeepEqual(got, want) {
@@ -186,7 +203,7 @@ func TestLaterProblemsKnowTheirLine(t *testing.T) {
 	if got, want := c.Problem("agent.state_dir", "full", "").String(), "a.toml: agent.state_dir: full"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	problems := c.CheckCommands([]string{"ping", "queue.flush"})
+	problems := c.CheckCommands([]string{"ping", "queue.flush", "sensor.read"})
 	if len(problems) != 1 || problems[0].String() != `a.toml:6: commands.allow: unknown command "pimg" (nearest: ping)` {
 		t.Errorf("got %v", problems)
 	}

@@ -39,7 +39,7 @@ func TestPrintedFileUncommented(t *testing.T) {
 	})
 	want.Buses = []Bus{{Name: "i2c1", Device: "/dev/i2c-1"}}
 	want.Sensors = []Sensor{{Name: "outdoor", Source: "bme280", Bus: "i2c1", Address: 0x76, Every: 10 * time.Second}}
-	want.Outputs = []Output{{Name: "pump", Line: "GPIO17"}}
+	want.Outputs = []Output{{Name: "pump", Line: "GPIO17", SafeAfter: 10 * time.Minute, MinOn: 30 * time.Second, MinOff: 3 * time.Minute, Group: "motor"}}
 	if got := bare(c); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

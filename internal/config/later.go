@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -15,17 +16,24 @@ func (c *Config) Problem(key, message, hint string) Problem {
 // CheckCommands tells which allowed commands do not exist; known are those that do.
 func (c *Config) CheckCommands(known []string) []Problem {
 	var problems []Problem
-	for i, name := range c.Commands.Allow {
-		if slices.Contains(known, name) {
-			continue
+	for key, names := range map[string][]string{
+		"commands.allow": c.Commands.Allow, "commands.allow_methods": c.Commands.AllowMethods, "commands.allow_local": c.Commands.AllowLocal,
+	} {
+		for i, name := range names {
+			if slices.Contains(known, name) {
+				continue
+			}
+			message := "unknown command " + quote(name)
+			if near := nearest(name, known); near != "" {
+				message += " (nearest: " + near + ")"
+			}
+			p := c.Problem(key, message, "")
+			p.Line = c.origin.lines[fmt.Sprintf("%s[%d]", key, i)]
+			problems = append(problems, p)
 		}
-		message := "unknown command " + quote(name)
-		if near := nearest(name, known); near != "" {
-			message += " (nearest: " + near + ")"
-		}
-		p := c.Problem("commands.allow", message, "")
-		p.Line = c.origin.lines[fmt.Sprintf("commands.allow[%d]", i)]
-		problems = append(problems, p)
 	}
+	slices.SortFunc(problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.String(), b.String()))
+	})
 	return problems
 }

@@ -12,3 +12,6 @@ func Orders() []string { return []string{"backlog-first", "live-first"} }
 
 // Counts lists how a day's bytes are counted: as they travel, or as hubs meter.
 func Counts() []string { return []string{"wire", "hub"} }
+
+// LogLevels lists the levels of the log, the loudest first.
+func LogLevels() []string { return []string{"debug", "info", "warn", "error"} }

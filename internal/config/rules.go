@@ -19,6 +19,8 @@ func (c *checker) rules() {
 	c.once("sensor", "name", len(c.config.Sensors), func(i int) string { return c.config.Sensors[i].Name })
 	c.once("output", "name", len(c.config.Outputs), func(i int) string { return c.config.Outputs[i].Name })
 	c.once("output", "line", len(c.config.Outputs), func(i int) string { return c.config.Outputs[i].Line })
+	c.group("initial", func(o Output) bool { return o.Initial })
+	c.group("safe", func(o Output) bool { return o.Safe })
 	for i := range c.config.Sensors {
 		c.place(i)
 	}
@@ -75,6 +77,23 @@ func (c *checker) once(section, name string, count int, value func(int) string) 
 			continue
 		}
 		first[v] = at
+	}
+}
+
+// group checks that a level which the agent sets by itself leaves at most one
+// output of each group on.
+func (c *checker) group(name string, on func(Output) bool) {
+	first := make(map[string]string)
+	for i, o := range c.config.Outputs {
+		if o.Group == "" || !on(o) {
+			continue
+		}
+		if other, taken := first[o.Group]; taken {
+			c.add(c.line(item("output", i, name)), pathOf("output", name),
+				fmt.Sprintf("output %s of group %s is on too: at most one of a group may be", quote(other), quote(o.Group)), "")
+			continue
+		}
+		first[o.Group] = o.Name
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // defaultPeek is how many records a peek returns when it does not say.
@@ -21,6 +22,7 @@ type route struct {
 	Route
 	answer func(context.Context, request) (any, error)
 	stream func(context.Context, http.ResponseWriter) error
+	within time.Duration // for the answer; 0 = ServerOptions.AnswerWithin
 }
 
 // request is what came with the head of a request.
@@ -46,6 +48,8 @@ func (s *Server) table() []route {
 		{Route: Route{Method: http.MethodPost, Path: "/v1/queue/dead/drop", Changes: true, Help: "give dead letters up, and count them as lost", Params: "ids or all"},
 			answer: about(p.DropDead, selectionOf)},
 		{Route: Route{Method: http.MethodGet, Path: "/v1/commands", Help: "what may be commanded and what was"}, answer: answer(p.Commands)},
+		{Route: Route{Method: http.MethodPost, Path: "/v1/commands", Changes: true, Help: "carry out a command", Params: "id, name, args, within_s"},
+			answer: about(p.Command, commandOf), within: maxCommand + ownWait},
 		{Route: Route{Method: http.MethodPost, Path: "/v1/flush", Changes: true, Help: "write the queue to disk now"}, answer: answer(p.Flush)},
 	}
 	return slices.DeleteFunc(all, func(r route) bool { return r.answer == nil && r.stream == nil })

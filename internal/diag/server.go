@@ -26,7 +26,8 @@ type Provider struct {
 	Sensors  func(context.Context) (Sensors, error)
 	Queue    func(context.Context) (QueueReport, error)
 	Commands func(context.Context) (Commands, error)
-	Flush    func(context.Context) (Flushed, error) // PeerFrom tells who asked
+	Command  func(context.Context, CommandRequest) (CommandAnswer, error) // PeerFrom tells who asked
+	Flush    func(context.Context) (Flushed, error)                       // PeerFrom tells who asked
 
 	Peek      func(context.Context, Peek) (Peeked, error)
 	Export    func(ctx context.Context, emit func(Record) error) error // ends with the error of emit
@@ -187,7 +188,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, found *route) err
 	if found.stream != nil {
 		return found.stream(r.Context(), w)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.o.AnswerWithin)
+	within := s.o.AnswerWithin
+	if found.within > 0 {
+		within = found.within
+		control := http.NewResponseController(w)
+		if err := errors.Join(control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Now().Add(within+s.o.WriteWithin))); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), within)
 	defer cancel()
 	answer, err := found.answer(ctx, q)
 	if err != nil {

@@ -152,33 +152,6 @@ func WriteSensors(w io.Writer, s Sensors) error {
 	return p.to(w)
 }
 
-// WriteCommands prints what may be commanded and what was.
-func WriteCommands(w io.Writer, c Commands) error {
-	p := new(page)
-	rows := [][]string{{"command", "allowed", "help"}}
-	for _, a := range c.Actions {
-		allowed := "no"
-		if a.Allowed {
-			allowed = "yes"
-		}
-		rows = append(rows, []string{clean(a.Name), allowed, clean(a.Help)})
-	}
-	p.table("", rows)
-	if len(c.Journal) == 0 {
-		p.line("no command was received yet")
-		return p.to(w)
-	}
-	p.line("journal, newest first:")
-	rows = [][]string{{"begun", "command", "outcome", "message-id", "reason"}}
-	for _, one := range c.Journal[:min(len(c.Journal), mostLines)] {
-		rows = append(rows, []string{moment(one.Begun), clean(cmp.Or(one.Name, "-")), clean(one.Verdict),
-			clean(cmp.Or(one.MessageID, "-")), clean(strings.TrimSuffix(one.Condition+": "+one.Reason, ": "))})
-	}
-	p.table("  ", rows)
-	p.more(len(c.Journal))
-	return p.to(w)
-}
-
 // WriteError prints an error and, when it has one, its hint.
 func WriteError(w io.Writer, err error) error {
 	p := new(page)

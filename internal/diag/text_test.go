@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 var update = flag.Bool("update", false, "write the expected texts anew")
@@ -95,21 +94,6 @@ func TestSensorsText(t *testing.T) {
 		}})
 	})
 	golden(t, "sensors-none", func(w io.Writer) error { return WriteSensors(w, Sensors{}) })
-}
-
-func TestCommandsText(t *testing.T) {
-	at := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)
-	golden(t, "commands", func(w io.Writer) error {
-		return WriteCommands(w, Commands{
-			Actions: []Action{{Name: "ping", Help: "answers", Allowed: true}, {Name: "output.set", Help: "sets an output"}},
-			Journal: []Command{
-				{MessageID: "b", Name: "output.set", Verdict: "rejected", Condition: "amqp:not-allowed", Reason: "not in commands.allow", Begun: at.Add(time.Minute)},
-				{MessageID: "a", Name: "ping", Verdict: "completed", Begun: at},
-				{Verdict: "pending"},
-			},
-		})
-	})
-	golden(t, "commands-none", func(w io.Writer) error { return WriteCommands(w, Commands{Actions: []Action{{Name: "ping"}}}) })
 }
 
 func TestErrorText(t *testing.T) {

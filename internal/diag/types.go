@@ -167,9 +167,43 @@ type Commands struct {
 
 // Action is a command that the agent knows.
 type Action struct {
-	Name    string `json:"name"`
-	Help    string `json:"help,omitempty"`
-	Allowed bool   `json:"allowed"` // by the configuration
+	Name    string     `json:"name"`
+	Help    string     `json:"help,omitempty"`
+	Allowed bool       `json:"allowed"`           // by the configuration, when it comes as a message
+	Doors   []string   `json:"doors,omitempty"`   // by which it may come: devicebound, methods, local
+	Repeat  string     `json:"repeat,omitempty"`  // after an interruption: once, repeatable, resumable
+	DryRun  bool       `json:"dry_run,omitempty"` // takes the argument dry_run
+	Args    []Argument `json:"args,omitempty"`
+}
+
+// Argument is one argument of an Action.
+type Argument struct {
+	Name     string   `json:"name"`
+	Type     string   `json:"type"` // string, number, integer, boolean, duration
+	Required bool     `json:"required,omitempty"`
+	Min      *float64 `json:"min,omitempty"` // of a duration in seconds
+	Max      *float64 `json:"max,omitempty"`
+	OneOf    []string `json:"one_of,omitempty"`
+	Help     string   `json:"help,omitempty"`
+}
+
+// CommandRequest is the body of POST /v1/commands.
+type CommandRequest struct {
+	ID      string          `json:"id,omitempty"` // two requests with one id are one command; default: one of its own
+	Name    string          `json:"name"`
+	Args    json.RawMessage `json:"args,omitempty"`     // an object
+	WithinS float64         `json:"within_s,omitempty"` // the answer is there by then, 1 to 300 s; default 30 s
+}
+
+// CommandAnswer is the answer of POST /v1/commands.
+type CommandAnswer struct {
+	Status    int             `json:"status"`     // 200, 400, 403, 404, 409, 500 or 504
+	MessageID string          `json:"message_id"` // the id of the request
+	Outcome   string          `json:"outcome"`    // completed, rejected, abandoned, unknown
+	Result    json.RawMessage `json:"result,omitempty"`
+	Condition string          `json:"condition,omitempty"`
+	Error     string          `json:"error,omitempty"`
+	Again     bool            `json:"again,omitempty"` // the outcome is that of an earlier request with this id
 }
 
 // Command is one entry of the command journal.
@@ -178,7 +212,8 @@ type Command struct {
 	Seq       uint64    `json:"seq"` // the hub's own number of the message
 	Name      string    `json:"name,omitempty"`
 	Door      string    `json:"door"`
-	Verdict   string    `json:"verdict"` // pending, completed, rejected
+	State     string    `json:"state,omitempty"` // begun, due: its result comes after a restart, done
+	Verdict   string    `json:"verdict"`         // pending, completed, rejected
 	Condition string    `json:"condition,omitempty"`
 	Reason    string    `json:"reason,omitempty"`
 	Enqueued  time.Time `json:"enqueued,omitzero"` // at the hub

@@ -1,0 +1,41 @@
+package board
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestMayReboot(t *testing.T) {
+	dir := t.TempDir()
+	status := func(caps string) string {
+		path := filepath.Join(dir, "status")
+		if err := os.WriteFile(path, []byte("Name:\tagent\nCapPrm:\t000001ffffffffff\nCapEff:\t"+caps+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	none := filepath.Join(dir, "none")
+	for _, c := range []struct {
+		systemd, caps string
+		may           bool
+	}{
+		{dir, "0000000000000000", true},
+		{none, "000001ffffffffff", true},
+		{none, "0000000000400000", true},
+		{none, "0000000000200000", false},
+		{none, "0000000000000000", false},
+		{none, "nonsense", false},
+	} {
+		err := mayReboot(c.systemd, status(c.caps))
+		if (err == nil) != c.may || err != nil && !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("systemd %v, capabilities %s: %v", c.systemd == dir, c.caps, err)
+		}
+	}
+	var e *Error
+	if err := mayReboot(none, none); !errors.As(err, &e) {
+		t.Errorf("without /proc: %v", err)
+	}
+}
