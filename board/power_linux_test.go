@@ -39,3 +39,15 @@ func TestMayReboot(t *testing.T) {
 		t.Errorf("without /proc: %v", err)
 	}
 }
+
+func TestOrder(t *testing.T) {
+	if err := order("true"); err != nil {
+		t.Errorf("true: %v", err)
+	}
+	if err := order("sh", "-c", "exit 3"); err == nil {
+		t.Error("a program that fails went well")
+	}
+	if err := order("no-such-program"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a program that is not there: %v", err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -27,11 +28,99 @@ func TestDiskFull(t *testing.T) {
 		testDiskFull(t, dir)
 		return
 	}
+	inChild(t)
+}
+
+// limiter makes the process one that may not let a file grow beyond a limit, and
+// returns what sets the limit and what takes it away.
+func limiter(t *testing.T) (limit func(uint64), lift func()) {
+	t.Helper()
+	signal.Ignore(syscall.SIGXFSZ)
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
+		t.Fatal(err)
+	}
+	limit = func(n uint64) {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: n, Max: old.Max}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return limit, func() { limit(old.Cur) }
+}
+
+// TestCommandOnAFullDisk: what had its effect before the disk was full has its
+// outcome and its result on disk while it is, in the reserve that telemetry leaves.
+func TestCommandOnAFullDisk(t *testing.T) {
+	if dir := os.Getenv(fullDir); dir != "" {
+		testCommandOnAFullDisk(t, dir)
+		return
+	}
+	inChild(t)
+}
+
+func testCommandOnAFullDisk(t *testing.T, dir string) {
+	limit, lift := limiter(t)
+	defer lift()
+	o := store.Options{Dir: dir, CommitEvery: 10 * time.Millisecond}
+	s := storetest.Open(t, o)
+	storetest.Ready(t, s)
+	before := store.Command{MessageID: "before", Seq: 1}
+	if _, err := s.Journal().Begin(bg, before); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(dir, "queue.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit(uint64(info.Size()))
+	for deadline := time.Now().Add(time.Minute); s.Stats().Full == ""; {
+		if time.Now().After(deadline) {
+			t.Fatalf("the disk never was full: %+v", s.Stats())
+		}
+		if _, err := s.Append(bg, storetest.Rec(store.Telemetry, storetest.Noise(900))); err != nil {
+			t.Fatal(err)
+		}
+		s.Flush(bg) // it may fail
+	}
+	done := store.Outcome{Verdict: store.Completed}
+	finish := func(c store.Command) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+			err := s.Journal().Finish(bg, c, done, storetest.Rec(store.Result, "result of "+c.MessageID))
+			if err == nil {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("finish on a full disk: %v", err)
+			}
+		}
+	}
+	finish(before)
+	for n := range uint64(50) {
+		c := store.Command{MessageID: fmt.Sprint("during ", n), Seq: 2 + n}
+		if _, err := s.Journal().Begin(bg, c); errors.Is(err, store.ErrDiskFull) {
+			continue // it is not executed
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		finish(c)
+	}
+	if st := s.Stats(); st.Full == "" || st.PerClass[store.Result].Lost != 0 {
+		t.Errorf("%+v", st)
+	}
+	if n := len(s.Journal().Entries()); n < 2 {
+		t.Errorf("%d commands in the journal: none was begun on the full disk", n)
+	}
+}
+
+// inChild runs the test in a process of its own.
+func inChild(t *testing.T) {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(exe, "-test.run=^TestDiskFull$", "-test.v", "-test.timeout=2m")
+	cmd := exec.Command(exe, "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=2m")
 	cmd.Env = append(os.Environ(), fullDir+"="+t.TempDir())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
@@ -39,16 +128,7 @@ func TestDiskFull(t *testing.T) {
 }
 
 func testDiskFull(t *testing.T, dir string) {
-	signal.Ignore(syscall.SIGXFSZ)
-	var old syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &old); err != nil {
-		t.Fatal(err)
-	}
-	limit := func(n uint64) {
-		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: n, Max: old.Max}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	limit, lift := limiter(t)
 	const bound = 400_000
 	o := store.Options{Dir: dir, CommitBytes: 20_000, MaxMemory: 300_000, CommitEvery: 10 * time.Millisecond}
 	s := storetest.Open(t, o)
@@ -90,7 +170,7 @@ func testDiskFull(t *testing.T, dir string) {
 	if !failed {
 		t.Error("the disk never refused")
 	}
-	limit(old.Cur)
+	lift()
 	for time.Now().Before(deadline) && (s.Stats().LastError != "" || s.Flush(bg) != nil) {
 		time.Sleep(time.Millisecond)
 	}
