@@ -320,6 +320,61 @@ func TestHubRestart(t *testing.T) {
 	}
 }
 
+// A command whose effect ends the agent is settled first; the next start proves it
+// and writes the one result. The link may be lost at any point of it.
+func TestHubPromise(t *testing.T) {
+	for _, dies := range []c2d.Point{c2d.PointBegun, c2d.PointFinished, c2d.PointSettled} {
+		t.Run(string(dies), func(t *testing.T) {
+			p := newPost(t, hub.Options{LockFor: 500 * time.Millisecond})
+			life, effects := 1, 0
+			died := make(chan struct{})
+			leave := func() c2d.Result {
+				return c2d.Result{Due: fmt.Sprint(life), AfterSettle: func() error { effects++; return nil }}
+			}
+			restart := c2d.Action{Name: "restart", Repeat: c2d.Resumable,
+				Resume: func(context.Context, c2d.Args) (bool, any, error) { return false, nil, nil },
+				Run:    func(context.Context, c2d.Args) (any, error) { return leave(), nil },
+				Prove: func(note string) c2d.Result {
+					if note == fmt.Sprint(life) {
+						return leave()
+					}
+					return c2d.Result{Value: note + " then " + fmt.Sprint(life)}
+				}}
+			hang := make(chan struct{})
+			defer close(hang)
+			a := p.agent(c2d.Options{Failpoint: func(at c2d.Point, _ string) {
+				if at == dies {
+					close(died)
+					<-hang // nothing more comes of this life
+				}
+			}}, restart)
+			id := p.send("", "restart", "")
+			<-died
+			a.kill()
+			b := p.agent(c2d.Options{}, restart)
+			p.told(id, service.StatusSuccess)
+			if dies == c2d.PointBegun {
+				// It ran in the second life, and its proof is the third's.
+				b.step(id, c2d.StepSettle)
+				b.noResult()
+				b.kill()
+			} else {
+				// The first life had the effect, as far as the second can tell from
+				// its number.
+				b.kill()
+			}
+			life++
+			c := p.agent(c2d.Options{}, restart)
+			c.must(c.loop.Recover(p.ctx))
+			c.result(id, "completed", "1 then 2")
+			c.noResult()
+			if want := map[bool]int{true: 1, false: 0}[dies == c2d.PointBegun]; effects != want {
+				t.Errorf("%d effects, want %d", effects, want)
+			}
+		})
+	}
+}
+
 // What foreign senders put into a message: a body that is an AMQP value, split
 // data sections, a UUID as message-id, or none.
 func TestHubForeignSenders(t *testing.T) {

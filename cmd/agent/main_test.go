@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
 	"os/signal"
 	"regexp"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -49,6 +51,7 @@ func TestStories(t *testing.T) {
 			"exits":    exits,
 			"until":    until,
 			"hub":      serveHub,
+			"invoke":   invoke,
 			"remember": remember,
 			"spoil":    spoil,
 		},
@@ -116,6 +119,7 @@ func serveHub(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(secret), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]+".wrong"), []byte(wrongKey.ReplaceAllString(secret, "SharedAccessKey=d3Jvbmd3cm9uZ3dyb25nd3Jvbmc=")), 0o600))
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), h.CAPEM(), 0o600))
+	hubs.Store(ts.Getenv("WORK"), h)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- h.Run(ctx) }()
@@ -123,6 +127,29 @@ func serveHub(ts *testscript.TestScript, neg bool, args []string) {
 		cancel()
 		<-done
 	})
+}
+
+// hubs holds the hub of each story, by its folder.
+var hubs sync.Map
+
+// invoke calls a direct method, waits for the device to listen, and demands status
+// and a payload that matches: invoke DEVICE METHOD PAYLOAD STATUS REGEXP
+func invoke(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 5 {
+		ts.Fatalf("usage: invoke DEVICE METHOD PAYLOAD STATUS REGEXP")
+	}
+	h, ok := hubs.Load(ts.Getenv("WORK"))
+	if !ok {
+		ts.Fatalf("no hub in this story")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	r, err := h.(*hub.Hub).InvokeMethod(ctx, args[0], hub.Method{Name: args[1], Payload: json.RawMessage(args[2]), ConnectTimeout: time.Minute})
+	ts.Check(err)
+	ts.Logf("%d %s", r.Status, r.Payload)
+	if strconv.Itoa(r.Status) != args[3] || !regexp.MustCompile(args[4]).Match(r.Payload) {
+		ts.Fatalf("want %s with %s", args[3], args[4])
+	}
 }
 
 // remember keeps what the standard output holds where REGEXP has its group, for
