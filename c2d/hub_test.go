@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -129,6 +130,48 @@ func TestHubRestart(t *testing.T) {
 				b.result(id, "completed", "")
 			}
 			b.noResult()
+		})
+	}
+}
+
+// The agent ends at a point of a command that may happen once: whatever was reached,
+// there is one outcome, one result, and one effect at most. Before the command is
+// begun nothing is left of it.
+func TestHubEndsAtEachPoint(t *testing.T) {
+	for _, tt := range []struct {
+		dies    c2d.Point
+		status  string
+		result  string
+		effects int
+	}{
+		{c2d.PointBegun, service.StatusRejected, "rejected", 0},
+		{c2d.PointEffectBegun, service.StatusRejected, "rejected", 0},
+		{c2d.PointEffectDone, service.StatusRejected, "rejected", 1},
+		{c2d.PointFinished, service.StatusSuccess, "completed", 1},
+		{c2d.PointSettled, service.StatusSuccess, "completed", 1},
+	} {
+		t.Run(string(tt.dies), func(t *testing.T) {
+			p := newPost(t, hub.Options{LockFor: 500 * time.Millisecond})
+			var effects atomic.Int32
+			move := c2d.Action{Name: "move", Run: func(context.Context, c2d.Args) (any, error) { effects.Add(1); return "moved", nil }}
+			died, hang := make(chan struct{}), make(chan struct{})
+			defer close(hang)
+			a := p.agent(c2d.Options{Failpoint: func(at c2d.Point, _ string) {
+				if at == tt.dies {
+					close(died)
+					<-hang // nothing more comes of this life
+				}
+			}}, move)
+			id := p.send("", "move", "")
+			<-died
+			a.kill()
+			b := p.agent(c2d.Options{}, move)
+			p.told(id, tt.status)
+			b.result(id, tt.result, "")
+			b.noResult()
+			if n := int(effects.Load()); n != tt.effects {
+				t.Errorf("%d effects, want %d", n, tt.effects)
+			}
 		})
 	}
 }

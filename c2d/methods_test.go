@@ -12,11 +12,15 @@ import (
 	"fieldpost/hub"
 )
 
-// invoke calls a method until the device listens for methods.
+// invoke calls a method until the device listens for methods, and again when its
+// link went away meanwhile.
 func (p *post) invoke(m hub.Method) (hub.MethodResult, map[string]any) {
 	p.Helper()
 	m.ConnectTimeout = time.Minute
 	r, err := p.hub.InvokeMethod(p.ctx, deviceID, m)
+	for closed := new(hub.Error); errors.As(err, &closed) && closed.Code == 404104; {
+		r, err = p.hub.InvokeMethod(p.ctx, deviceID, m)
+	}
 	p.must(err)
 	var answer map[string]any
 	p.must(json.Unmarshal(r.Payload, &answer))

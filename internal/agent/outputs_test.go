@@ -59,6 +59,13 @@ func newBench(t *testing.T, cfg ...config.Output) *bench {
 	return b
 }
 
+// fail sets the faults of the board, between two calls of the outputs.
+func (b *bench) fail(take, set error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.board.take, b.board.set = take, set
+}
+
 // try sets an output and returns what kind of answer came: ok, busy, interlock or failed.
 func (b *bench) try(name string, on bool) string {
 	b.t.Helper()
@@ -179,9 +186,9 @@ func TestSafeAfter(t *testing.T) {
 		b.link(false)
 		time.Sleep(59 * time.Second)
 		b.want("the next loss counts anew", "a=true b=true c=true")
-		b.board.set = errors.New("stuck")
+		b.fail(nil, errors.New("stuck"))
 		time.Sleep(10 * time.Second)
-		b.board.set = nil
+		b.fail(nil, nil)
 		time.Sleep(10 * time.Second)
 		b.want("tried until it is", "a=false b=true c=true")
 		cancel()
@@ -196,8 +203,7 @@ func TestSafeAfter(t *testing.T) {
 func TestLineGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, config.Output{Name: "fan"})
-		b.board.set = board.ErrGone
-		b.board.take = errors.New("no such chip")
+		b.fail(errors.New("no such chip"), board.ErrGone)
 		if got := b.try("fan", true); got != "failed" {
 			t.Errorf("set of a line that is gone: %s", got)
 		}
@@ -207,7 +213,7 @@ func TestLineGone(t *testing.T) {
 		if name, err := b.missing(); name != "fan" || err == nil {
 			t.Errorf("missing %q: %v", name, err)
 		}
-		b.board.set, b.board.take = nil, nil
+		b.fail(nil, nil)
 		if got := b.try("fan", true); got != "ok" {
 			t.Errorf("the chip is back: %s", got)
 		}
