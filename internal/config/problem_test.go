@@ -223,6 +223,29 @@ line = "GPIO1"
 			`12: sensor.name: "s" is taken on line 9`,
 			`18: output.name: "o" is taken on line 15`,
 			`19: output.line: "GPIO1" is taken on line 16`}},
+		{"two of a group on", "version = 1\n" + `[[output]]
+name = "up"
+line = "GPIO1"
+group = "motor"
+initial = true
+safe = true
+[[output]]
+name = "down"
+line = "GPIO2"
+group = "motor"
+initial = true
+[[output]]
+name = "lamp"
+line = "GPIO3"
+safe = true
+min_on = "0s"
+safe_after = "25h"
+group = "a b"
+`, []string{
+			`12: output.initial: output "up" of group "motor" is on too: at most one of a group may be`,
+			`17: output.min_on: 0s is out of range: 10ms to 24h`,
+			`18: output.safe_after: 25h is out of range: 1s to 24h`,
+			`19: output.group: "a b" is not a name | letters, digits, - and _, at most 64`}},
 		{"unknown source", "version = 1\n[[sensor]]\nname = \"s\"\nsource = \"bme289\"\nbus = \"x\"\n", []string{
 			`4: sensor.source: "bme289" is not one of host, bme280, simulated (nearest: bme280)`}},
 		{"unknown bus", "version = 1\n" + bus + "[[sensor]]\nname = \"s\"\nsource = \"bme280\"\nbus = \"c\"\n[[sensor]]\nname = \"t\"\nsource = \"bme280\"\nbus = \"spi\"\naddress = 0x77\n", []string{
