@@ -43,11 +43,12 @@ type connection struct {
 	stamp  clock.Stamp // the clock that dated the token
 }
 
-// connect makes a connection over the first transport that works.
-func (l *Link) connect(ctx context.Context, id Identity) (*connection, error) {
+// connect makes a connection over the first transport that works, to where a
+// redirect has sent us, if one has.
+func (l *Link) connect(ctx context.Context, id Identity, at place) (*connection, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.opts.OpTimeout)
 	defer cancel()
-	c := &connection{link: l, id: id, proof: id.proof(), at: l.detour.place, putting: make(chan struct{}, 1)}
+	c := &connection{link: l, id: id, proof: id.proof(), at: at, putting: make(chan struct{}, 1)}
 	if l.opts.Dial != nil {
 		return c, c.open(ctx, func(ctx context.Context, id Identity) (net.Conn, error) {
 			nc, err := l.opts.Dial(ctx, id)

@@ -170,7 +170,8 @@ func (l *Link) attempt(ctx context.Context) (asked, time.Duration, error) {
 
 // reach connects, and gives up a dial that does not heed its context.
 func (l *Link) reach(ctx context.Context, id Identity) (*connection, error) {
-	c, err := await(ctx, &l.yard, l.opts.OpTimeout, func() (*connection, error) { return l.connect(ctx, id) }, (*connection).close)
+	at := l.detour.place
+	c, err := await(ctx, &l.yard, l.opts.OpTimeout, func() (*connection, error) { return l.connect(ctx, id, at) }, (*connection).close)
 	if errors.Is(err, errAbandoned) {
 		err = fmt.Errorf("dial %s: %w", id.addr(), err)
 	}
