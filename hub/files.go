@@ -2,7 +2,6 @@ package hub
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -20,7 +19,7 @@ func readFile(dir, name string) ([]byte, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("hub directory: %w", err)
+		return nil, &DirError{Path: dir, Err: err}
 	}
 	return data, nil
 }
@@ -42,7 +41,7 @@ func writeFile(dir, name string, data []byte) error {
 func replaceFile(dir, name string, write func(io.Writer) error) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("hub directory: %w", err)
+			err = &DirError{Path: dir, Err: err}
 		}
 	}()
 	if err := os.MkdirAll(dir, 0o700); err != nil {

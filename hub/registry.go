@@ -53,7 +53,6 @@ func (d *device) name() string { return identityName(d.id, d.module) }
 
 // identityName joins the ids of a name; it is empty for ids nobody can have, so
 // that none passes for a module's name.
-
 func identityName(id, module string) string {
 	switch {
 	case strings.Contains(id+module, "/"):
@@ -84,17 +83,17 @@ type registry struct {
 func newRegistry(h *Hub, kept *state) (*registry, error) {
 	r := &registry{hub: h, devices: make(map[string]*device), starts: kept.Starts + 1}
 	var err error
-	if r.policies, err = kept.policies(); err != nil {
+	if r.policies, err = kept.policies(h.opts.Dir); err != nil {
 		return nil, err
 	}
-	for _, k := range kept.Devices {
-		if k.ModuleID == "" {
-			err = errors.Join(err, r.restore(k))
-		}
-	}
-	for _, k := range kept.Devices {
-		if k.ModuleID != "" {
-			err = errors.Join(err, r.restore(k))
+	for _, modules := range []bool{false, true} { // a module needs its device
+		for i, k := range kept.Devices {
+			if (k.ModuleID != "") != modules {
+				continue
+			}
+			if fault := r.restore(k); fault != nil {
+				err = errors.Join(err, stateError(h.opts.Dir, kept.text, deviceAt(kept.text, i), fault))
+			}
 		}
 	}
 	if err != nil {
@@ -118,6 +117,9 @@ func (r *registry) restore(k keptDevice) error {
 		if d.parent = r.devices[d.id]; d.parent == nil {
 			return fmt.Errorf("module %q: %w", d.name(), ErrDeviceNotFound)
 		}
+	}
+	if r.devices[d.name()] != nil {
+		return fmt.Errorf("device %q: %w", d.name(), ErrDeviceExists)
 	}
 	d.equip(r.hub)
 	r.devices[d.name()] = d

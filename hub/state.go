@@ -1,9 +1,11 @@
 package hub
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"sort"
+	"strconv"
 )
 
 const (
@@ -17,6 +19,8 @@ type state struct {
 	Starts   uint32                `json:"starts"` // of hubs on this directory
 	Policies map[string]keptPolicy `json:"policies"`
 	Devices  []keptDevice          `json:"devices"`
+
+	text []byte // as it was read; nil for none
 }
 
 type keptPolicy struct {
@@ -42,28 +46,31 @@ func openState(dir string) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &state{Version: stateVersion}
 	if data == nil {
-		return s, nil
+		return &state{Version: stateVersion}, nil
 	}
+	s := &state{text: data}
 	if err := json.Unmarshal(data, s); err != nil {
-		return nil, fmt.Errorf("hub directory %s: %s: %w", dir, stateFile, err)
+		offset, fault := jsonFault(data, err)
+		return nil, stateError(dir, data, offset, fault)
 	}
 	if s.Version != stateVersion {
-		return nil, fmt.Errorf("hub directory %s: %s: version %d is not known", dir, stateFile, s.Version)
+		at := bytes.Index(data, []byte(`"version"`))
+		return nil, stateError(dir, data, at, fmt.Errorf("version %d is not known, only %d", s.Version, stateVersion))
 	}
 	return s, nil
 }
 
 // policies returns every policy, with the kept keys where there are some.
-func (s *state) policies() (map[string]policy, error) {
+func (s *state) policies(dir string) (map[string]policy, error) {
 	all := make(map[string]policy)
 	for name, rights := range policyRights() {
 		p := policy{rights: rights, primary: newKey(), secondary: newKey()}
 		if kept, ok := s.Policies[name]; ok {
 			var err error
 			if p.primary, p.secondary, err = parseKeys(kept.PrimaryKey, kept.SecondaryKey); err != nil {
-				return nil, fmt.Errorf("policy %q: %w", name, err)
+				at := bytes.Index(s.text, []byte(strconv.Quote(name)))
+				return nil, stateError(dir, s.text, at, fmt.Errorf("policy %q: %w", name, err))
 			}
 		}
 		all[name] = p

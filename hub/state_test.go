@@ -85,25 +85,65 @@ func TestDirKeepsAuthorityDevicesAndKeys(t *testing.T) {
 	}
 }
 
+// Nothing that an operator may mend by hand is written over.
 func TestDirThatCannotBeReadIsAnError(t *testing.T) {
-	for name, content := range map[string]string{
-		"no json":     "{",
-		"version":     `{"version": 9}`,
-		"device key":  `{"version": 1, "devices": [{"deviceId": "d", "primaryKey": "*"}]}`,
-		"policy key":  `{"version": 1, "policies": {"service": {"primaryKey": "*"}}}`,
-		"bad device":  `{"version": 1, "devices": [{"deviceId": "a b"}]}`,
-		"bad module":  `{"version": 1, "devices": [{"deviceId": "d", "moduleId": "a b"}]}`,
-		"no parent":   `{"version": 1, "devices": [{"deviceId": "d", "moduleId": "m", "auth": "certificateAuthority"}]}`,
-		"thumbprint":  `{"version": 1, "devices": [{"deviceId": "d", "auth": "selfSigned", "primaryThumbprint": "00"}]}`,
-		"bad auth":    `{"version": 1, "devices": [{"deviceId": "d", "auth": "none"}]}`,
-		"no map here": `[]`,
+	sas := `"primaryKey": "AAAAAAAAAAAAAAAAAAAAAA==", "secondaryKey": "AAAAAAAAAAAAAAAAAAAAAA=="`
+	for name, c := range map[string]struct {
+		line    int
+		content string
+	}{
+		"no json":     {1, "{"},
+		"cut off":     {3, "{\"version\": 1,\n \"starts\": 3,\n"},
+		"nothing":     {1, ""},
+		"null":        {1, "null"},
+		"no version":  {1, "{}"},
+		"version":     {2, "{\n\"version\": 9}"},
+		"a number":    {3, "{\"version\": 1, \"devices\": [\n {\n \"deviceId\": 7}]}"},
+		"device key":  {2, "{\"version\": 1, \"devices\": [\n{\"deviceId\": \"d\", \"primaryKey\": \"*\"}]}"},
+		"second key":  {3, "{\"version\": 1, \"devices\": [\n{\"deviceId\": \"d\", " + sas + "},\n{\"deviceId\": \"d2\", \"primaryKey\": \"*\"}]}"},
+		"twice":       {4, "{\"version\": 1, \"devices\": [\n{\"deviceId\": \"d\", " + sas + "},\n\n{\"deviceId\": \"d\", " + sas + "}]}"},
+		"policy key":  {2, "{\"version\": 1, \"policies\": {\n\"service\": {\"primaryKey\": \"*\"}}}"},
+		"bad device":  {1, `{"version": 1, "devices": [{"deviceId": "a b"}]}`},
+		"bad module":  {1, `{"version": 1, "devices": [{"deviceId": "d", "moduleId": "a b"}]}`},
+		"no parent":   {1, `{"version": 1, "devices": [{"deviceId": "d", "moduleId": "m", "auth": "certificateAuthority"}]}`},
+		"thumbprint":  {1, `{"version": 1, "devices": [{"deviceId": "d", "auth": "selfSigned", "primaryThumbprint": "00"}]}`},
+		"bad auth":    {1, `{"version": 1, "devices": [{"deviceId": "d", "auth": "none"}]}`},
+		"no map here": {1, `[]`},
 	} {
 		dir := t.TempDir()
-		if err := os.WriteFile(filepath.Join(dir, stateFile), []byte(content), 0o600); err != nil {
+		path := filepath.Join(dir, stateFile)
+		if err := os.WriteFile(path, []byte(c.content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := New(Options{Listen: "none", Dir: dir}); err == nil {
-			t.Errorf("%s: opened", name)
+		_, err := New(Options{Listen: "none", Dir: dir})
+		var fault *DirError
+		if !errors.As(err, &fault) || fault.Path != path || fault.Line != c.line {
+			t.Errorf("%s: %v, want line %d of %s", name, err, c.line, path)
+		}
+		if kept, err := os.ReadFile(path); err != nil || string(kept) != c.content {
+			t.Errorf("%s: the file is %q now, %v", name, kept, err)
+		}
+	}
+}
+
+func TestAuthorityWithoutItsKeyIsAnError(t *testing.T) {
+	dir := t.TempDir()
+	openHub(t, Options{Dir: dir})
+	path, key := filepath.Join(dir, authorityFile), filepath.Join(dir, authorityKeyFile)
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spoil := range []func() error{func() error { return os.WriteFile(key, []byte("no key"), 0o600) }, func() error { return os.Remove(key) }} {
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+		var fault *DirError
+		if _, err := New(Options{Listen: "none", Dir: dir}); !errors.As(err, &fault) {
+			t.Errorf("opened: %v", err)
+		}
+		if kept, err := os.ReadFile(path); err != nil || !slices.Equal(kept, before) {
+			t.Errorf("the authority is written over: %v", err)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"path/filepath"
 	"time"
 )
 
@@ -72,10 +73,13 @@ func openAuthority(dir string) (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	if certPEM != nil && keyPEM != nil {
+	switch {
+	case certPEM != nil && keyPEM == nil: // clients trust it, and nobody else can sign for it
+		return nil, &DirError{Path: filepath.Join(dir, authorityKeyFile), Err: errors.New("missing: the key of " + authorityFile)}
+	case certPEM != nil:
 		a, err := parseAuthority(certPEM, keyPEM)
 		if err != nil {
-			return nil, fmt.Errorf("certificate authority in %s: %w", dir, err)
+			return nil, &DirError{Path: filepath.Join(dir, authorityFile), Err: fmt.Errorf("certificate authority with its key %s: %w", authorityKeyFile, err)}
 		}
 		if time.Now().Before(a.cert.NotAfter) {
 			return a, nil

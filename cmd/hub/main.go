@@ -6,10 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"fieldpost/hub"
 	"fieldpost/internal/service"
 )
 
@@ -149,6 +151,15 @@ func hintOf(err error) string {
 	return ""
 }
 
+// dirHint is the next move of an operator with such a folder.
+func dirHint(e *hub.DirError) string {
+	var system *fs.PathError
+	if errors.As(e.Err, &system) {
+		return "--dir must be a folder that this user may write to, on a disk with room"
+	}
+	return "mend the file, or move it out of the folder: hub serve then makes a new one, with new keys; nothing was written over it"
+}
+
 // report prints err, and a hint where there is one, and returns its exit code.
 func report(w io.Writer, name string, err error) int {
 	if err == nil {
@@ -161,7 +172,11 @@ func report(w io.Writer, name string, err error) int {
 	fmt.Fprintln(w, prefix+printable(err.Error()))
 	var usage *usageError
 	var config *configError
+	var dir *hub.DirError
 	hint := hintOf(err)
+	if errors.As(err, &dir) && hint == "" {
+		hint = dirHint(dir)
+	}
 	switch {
 	case errors.As(err, &usage):
 		if name != "" {
@@ -171,7 +186,7 @@ func report(w io.Writer, name string, err error) int {
 	case hint != "":
 		fmt.Fprintln(w, "hint: "+printable(hint))
 	}
-	if errors.As(err, &config) || errors.Is(err, service.ErrConfig) {
+	if errors.As(err, &config) || dir != nil || errors.Is(err, service.ErrConfig) {
 		return exitConfig
 	}
 	return exitFailure
