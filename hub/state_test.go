@@ -129,7 +129,7 @@ func TestDirThatCannotBeReadIsAnError(t *testing.T) {
 func TestAuthorityWithoutItsKeyIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	openHub(t, Options{Dir: dir})
-	path, key := filepath.Join(dir, authorityFile), filepath.Join(dir, authorityKeyFile)
+	path, key := filepath.Join(dir, AuthorityFile), filepath.Join(dir, authorityKeyFile)
 	before, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -16,8 +16,11 @@ import (
 	"time"
 )
 
+// AuthorityFile is where in Options.Dir the certificate authority of a hub is kept,
+// as CAPEM has it, unless Options.Certificate takes its place.
+const AuthorityFile = "ca.pem"
+
 const (
-	authorityFile    = "ca.pem"
 	authorityKeyFile = "ca-key.pem"
 
 	authorityLife = 10 * 365 * 24 * time.Hour
@@ -65,7 +68,7 @@ type authority struct {
 // openAuthority reads the authority from dir, or makes one and keeps it there.
 // An authority past its life is replaced.
 func openAuthority(dir string) (*authority, error) {
-	certPEM, err := readFile(dir, authorityFile)
+	certPEM, err := readFile(dir, AuthorityFile)
 	if err != nil {
 		return nil, err
 	}
@@ -75,11 +78,11 @@ func openAuthority(dir string) (*authority, error) {
 	}
 	switch {
 	case certPEM != nil && keyPEM == nil: // clients trust it, and nobody else can sign for it
-		return nil, &DirError{Path: filepath.Join(dir, authorityKeyFile), Err: errors.New("missing: the key of " + authorityFile)}
+		return nil, &DirError{Path: filepath.Join(dir, authorityKeyFile), Err: errors.New("missing: the key of " + AuthorityFile)}
 	case certPEM != nil:
 		a, err := parseAuthority(certPEM, keyPEM)
 		if err != nil {
-			return nil, &DirError{Path: filepath.Join(dir, authorityFile), Err: fmt.Errorf("certificate authority with its key %s: %w", authorityKeyFile, err)}
+			return nil, &DirError{Path: filepath.Join(dir, AuthorityFile), Err: fmt.Errorf("certificate authority with its key %s: %w", authorityKeyFile, err)}
 		}
 		if time.Now().Before(a.cert.NotAfter) {
 			return a, nil
@@ -92,7 +95,7 @@ func openAuthority(dir string) (*authority, error) {
 	if err := writeFile(dir, authorityKeyFile, keyPEM); err != nil {
 		return nil, err
 	}
-	if err := writeFile(dir, authorityFile, a.certPEM); err != nil {
+	if err := writeFile(dir, AuthorityFile, a.certPEM); err != nil {
 		return nil, err
 	}
 	return a, nil

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -251,9 +252,12 @@ func (s *serving) print(out io.Writer, h *hub.Hub, file hubFile) error {
 	}
 	fmt.Fprintln(&b)
 	fmt.Fprintln(&b, "certificate authority")
-	if s.caOut != "" {
+	switch {
+	case s.caOut != "":
 		fmt.Fprintf(&b, "  %s\n", s.caOut)
-	} else {
+	case s.dir != "" && s.cert == "":
+		fmt.Fprintf(&b, "  %s\n", filepath.Join(s.dir, hub.AuthorityFile))
+	default:
 		fmt.Fprintln(&b, "  not written: --ca-out FILE keeps it for clients")
 	}
 	fmt.Fprintf(&b, "service\n  %s\n", file.Service)
