@@ -2,10 +2,13 @@ package hub_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/Azure/go-amqp"
+
+	"fieldpost/hub"
 )
 
 func TestFaultyTokenExpiresNow(t *testing.T) {
@@ -84,6 +87,30 @@ func TestFaultyClockIsFast(t *testing.T) {
 			t.Errorf("token of a minute when the clock is right again: %d", status)
 		}
 	})
+}
+
+// All that the hub stamps has the time of its clock; how long it waits has not.
+func TestFaultyClockOfFeedbackAndTwins(t *testing.T) {
+	faulty(t, func(t *testing.T, r *rig) {
+		svc, d := r.asService(), r.asDevice("dev1")
+		svc.accepted(svc.sender("/messages/devicebound"), command("dev1", "c", "positive"))
+		in := d.receiver(deviceboundAddress("dev1"), secondMode(1))
+		r.must(in.AcceptMessage(r.ctx, d.receive(in)))
+		completed := time.Now()
+		m := svc.receive(svc.receiver(feedbackAddress, secondMode(1)))
+		if at, _ := m.Annotations["iothub-enqueuedtime"].(time.Time); !at.Equal(completed.Add(15*time.Second + time.Hour)) {
+			t.Errorf("feedback of %v enqueued at %v", completed, at)
+		}
+		want := completed.Add(time.Hour).UTC().Format("2006-01-02T15:04:05.0000000Z")
+		if got := r.records(m)[0].EnqueuedTimeUTC; got != want {
+			t.Errorf("record of %s, want %s", got, want)
+		}
+		want = time.Now().Add(time.Hour).UTC().Format("2006-01-02T15:04:05.0000000Z")
+		twin, err := r.hub.UpdateTwin("dev1", hub.TwinUpdate{Desired: []byte(`{"a":1}`)})
+		if r.must(err); !strings.Contains(string(twin.Desired), `"$lastUpdated":"`+want+`"`) {
+			t.Errorf("twin %s, want %s", twin.Desired, want)
+		}
+	}, "clock-skew by=1h")
 }
 
 // A hub whose clock is slow lets tokens live longer.

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// maxFaults bounds the faults that are remembered when they are over.
+// maxFaults bounds the faults that are not over, each of which sees every message,
+// and those that are remembered when they are.
 const maxFaults = 256
 
 // faultSet is what is wrong with the hub at present. A hub without faults looks
@@ -42,11 +43,23 @@ type FaultStatus struct {
 	Over   bool // it strikes no more
 }
 
-// Inject makes the hub misbehave and returns an identifier for Heal. What a
-// fault does at once is done when Inject returns.
+// Inject makes the hub misbehave and returns an identifier for Heal, from 1. What
+// a fault does at once is done when Inject returns. With 256 faults that are not
+// over there is no room for another: Inject does nothing and returns 0.
 func (h *Hub) Inject(f Fault) int {
 	s := h.faults
 	s.mu.Lock()
+	active := 0
+	for _, a := range s.all {
+		if !a.isOver() {
+			active++
+		}
+	}
+	if active >= maxFaults {
+		s.mu.Unlock()
+		h.log.Warn("fault not injected: there are too many", "fault", f, "most", maxFaults)
+		return 0
+	}
 	s.last++
 	a := newActiveFault(f, s.last, s)
 	s.all = append(s.all, a)

@@ -194,3 +194,27 @@ func TestFaultsComeAndGoUnderLoad(t *testing.T) {
 		t.Errorf("%d accepted, %d logged", sum, n)
 	}
 }
+
+// Each fault that is not over sees every message.
+func TestActiveFaultsAreBounded(t *testing.T) {
+	const most = 256
+	many := make([]hub.Fault, most+1)
+	for i := range many {
+		many[i] = hub.MustParseFault("stall")
+	}
+	if _, err := hub.New(hub.Options{Listen: "none", Faults: many}); err == nil {
+		t.Error("a hub with too many faults")
+	}
+	faulty(t, func(t *testing.T, r *rig) {
+		for _, f := range many[:most] {
+			r.hub.Inject(f)
+		}
+		if id := r.hub.Inject(many[0]); id != 0 || len(r.hub.Faults()) != most {
+			t.Errorf("one too many has the identifier %d, there are %d", id, len(r.hub.Faults()))
+		}
+		r.hub.Heal(7)
+		if id := r.hub.Inject(many[0]); id != most+1 {
+			t.Errorf("identifier %d when there is room again", id)
+		}
+	})
+}

@@ -24,6 +24,7 @@ const (
 type feedbackQueue struct {
 	every, ttl, lockFor, redeliver time.Duration
 	hubName                        string
+	clock                          func() time.Time // the hub's, which may be wrong
 
 	mu        sync.Mutex
 	waiting   []record
@@ -45,10 +46,11 @@ type feedbackMessage struct {
 	until  time.Time // locked: end of the lock; else the earliest delivery
 }
 
-func newFeedbackQueue(opts Options) *feedbackQueue {
+func newFeedbackQueue(opts Options, clock func() time.Time) *feedbackQueue {
 	f := &feedbackQueue{
 		every: opts.FeedbackEvery, ttl: opts.DefaultTTL, lockFor: opts.LockFor, redeliver: opts.RedeliverAfter,
 		hubName: newHostNames(opts.HostName, 0).hub(),
+		clock:   clock,
 	}
 	if opts.DeviceFeedbackLink {
 		f.told = newTold()
@@ -65,7 +67,7 @@ func (f *feedbackQueue) add(r record) {
 	}
 	r.at = time.Now()
 	if r.EnqueuedTimeUTC == "" {
-		r.EnqueuedTimeUTC = r.at.UTC().Format(timeFormat)
+		r.EnqueuedTimeUTC = f.clock().UTC().Format(timeFormat)
 	}
 	if len(f.waiting) >= maxFeedback {
 		f.waiting = f.waiting[1:]
@@ -176,7 +178,7 @@ func (f *feedbackQueue) next(now time.Time) *feedbackMessage {
 		body = []byte("[]")
 	}
 	m := &wire.Message{
-		Annotations: wire.Map{annotationTime: now},
+		Annotations: wire.Map{annotationTime: f.clock()},
 		Properties: &wire.Properties{
 			MessageID:   newLockToken().String(),
 			UserID:      []byte(f.hubName),

@@ -3,10 +3,11 @@ package hub
 import (
 	"strconv"
 	"testing"
+	"time"
 )
 
 func TestFeedbackIsBounded(t *testing.T) {
-	f := newFeedbackQueue(Options{}.withDefaults())
+	f := newFeedbackQueue(Options{}.withDefaults(), time.Now)
 	defer f.close()
 	for i := range maxFeedback + 3 {
 		f.add(record{OriginalMessageID: strconv.Itoa(i)})

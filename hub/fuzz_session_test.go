@@ -173,7 +173,7 @@ func FuzzSession(f *testing.F) {
 	}
 	f.Cleanup(h.close)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		h.events, h.feedback = newEventLog(h.opts, time.Now), newFeedbackQueue(h.opts)
+		h.events, h.feedback = newEventLog(h.opts, time.Now), newFeedbackQueue(h.opts, time.Now)
 		if _, err := h.AddDevice("dev1"); err != nil {
 			t.Fatal(err)
 		}

@@ -37,6 +37,9 @@ func New(opts Options) (*Hub, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(opts.Faults) > maxFaults {
+		return nil, fmt.Errorf("%d faults: a hub has at most %d", len(opts.Faults), maxFaults)
+	}
 	kept, err := openState(opts.Dir)
 	if err != nil {
 		return nil, err
@@ -62,12 +65,12 @@ func New(opts Options) (*Hub, error) {
 			ClientAuth:            tls.RequestClientCert,
 			VerifyPeerCertificate: boundChain,
 		},
-		door:     d,
-		groups:   groups,
-		feedback: newFeedbackQueue(opts),
+		door:   d,
+		groups: groups,
 	}
 	h.faults = newFaultSet(h)
 	h.events = newEventLog(opts, h.faults.now)
+	h.feedback = newFeedbackQueue(opts, h.faults.now)
 	h.twins = newTwinFile(h)
 	h.registry, err = newRegistry(h, kept)
 	if err != nil {

@@ -82,7 +82,8 @@ type Options struct {
 	// closed unread. Default 4096 connections.
 	MaxConnections int
 
-	// Faults are how the hub misbehaves from the start of Run on. Default none.
+	// Faults are how the hub misbehaves from the start of Run on, at most 256.
+	// Default none.
 	Faults []Fault
 
 	// KeyLog gets the TLS secrets in NSS key log format, for a wire decoder.

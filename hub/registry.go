@@ -104,7 +104,7 @@ func newRegistry(h *Hub, kept *state) (*registry, error) {
 
 // equip gives an identity what the hub keeps for it.
 func (d *device) equip(h *Hub) {
-	d.queue, d.twin, d.methods = newQueue(h, d), newTwin(d, h.twins.changed), newMethods(h, d)
+	d.queue, d.twin, d.methods = newQueue(h, d), newTwin(d, h.faults.now, h.twins.changed), newMethods(h, d)
 }
 
 // restore puts back one kept identity.

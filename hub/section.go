@@ -20,6 +20,9 @@ const (
 	maxName       = 1 << 10  // bytes
 	maxText       = 4 << 10  // bytes of one text
 	maxInteger    = 1<<52 - 1
+	// maxEncoded is ours, not the cloud's: control characters and the digits of a
+	// number have no size there. The JSON of other sections is never that long.
+	maxEncoded = 256 << 10 // bytes
 	// maxValues is ours, not the cloud's: an empty text, array or object has no size
 	// there, and takes memory here. A section of other values never has so many.
 	maxValues = 16384
@@ -78,6 +81,9 @@ func (s *section) change(text []byte, replace bool, now time.Time) (patch map[st
 	}
 	if countOf(values) > maxValues {
 		return nil, refuse(codeTwinSize, "'%s' should have at most %d values.", s.name, maxValues)
+	}
+	if len(encodeJSON(values)) > maxEncoded {
+		return nil, refuse(codeTwinSize, "'%s' should have at most %d bytes of JSON.", s.name, maxEncoded)
 	}
 	s.values, s.metadata, s.version = values, metadata, s.version+1
 	return patch, nil

@@ -91,19 +91,25 @@ func (t *telemetryLink) receive(d *amqpserver.Delivery) {
 	}
 }
 
-// decide asks the outcome function about each event.
+// decide asks the outcome function about each event. A transfer has one outcome: the
+// first that keeps events out of the log, or else the first that is not Accept.
 func (t *telemetryLink) decide(part *partition, messages []*wire.Message) Settlement {
 	if t.hub.opts.Outcome == nil {
 		return Accept
 	}
+	decided := Settlement(Accept)
 	for _, m := range messages {
 		e := newEvent(t.device.id, part.id, m)
 		e.SequenceNumber, e.Offset, e.Enqueued = -1, -1, t.hub.faults.now()
-		if s := t.hub.opts.Outcome(e); s != nil && s != Accept {
+		switch s := t.hub.opts.Outcome(e); {
+		case s == nil:
+		case !logs(s):
 			return s
+		case decided == Accept:
+			decided = s
 		}
 	}
-	return Accept
+	return decided
 }
 
 // stamp replaces what a device must not say about itself.

@@ -201,6 +201,38 @@ func TestOutcomeDecides(t *testing.T) {
 	}
 }
 
+// A batch has one outcome: nothing of it is stored when the hub keeps one of its
+// events out, whatever it says of those before.
+func TestOutcomeOfABatch(t *testing.T) {
+	var asked []string
+	r := newRig(t, hub.Options{Outcome: func(e hub.Event) hub.Settlement {
+		asked = append(asked, string(e.Body))
+		return map[string]hub.Settlement{"silent": hub.NoAnswer, "drop": hub.DropConnection, "release": hub.Release}[string(e.Body)]
+	}})
+	r.device("dev1")
+	d := r.asDevice("dev1")
+	s := d.sender(telemetryAddress("dev1"))
+	batch := &amqp.Message{Format: 0x80013700}
+	for _, body := range []string{"fine", "silent", "drop", "release", "fine"} {
+		inner, err := amqp.NewMessage([]byte(body)).MarshalBinary()
+		r.must(err)
+		batch.Data = append(batch.Data, inner)
+	}
+	if state, ok := d.outcome(s, batch).(*amqp.StateReleased); !ok || r.hub.EventCount() != 0 {
+		t.Errorf("outcome %T, %d events logged", state, r.hub.EventCount())
+	}
+	if got := strings.Join(asked, " "); got != "fine silent drop release" {
+		t.Errorf("asked about %s", got)
+	}
+	batch.Data = batch.Data[:3]
+	_, err := s.SendWithReceipt(r.ctx, batch, nil)
+	r.must(err)
+	d.accepted(s, amqp.NewMessage([]byte("fine")))
+	if n := r.hub.EventCount(); n != 4 {
+		t.Errorf("%d events logged, want the silent batch and one more", n)
+	}
+}
+
 func TestOutcomeNoAnswerLogsAndStaysSilent(t *testing.T) {
 	seen := make(chan hub.Event, 2)
 	r := newRig(t, hub.Options{Outcome: func(e hub.Event) hub.Settlement {

@@ -36,7 +36,8 @@ type TwinUpdate struct {
 // twin is the twin of one device, and the device's links to it.
 type twin struct {
 	device  *device
-	changed func() // tells the file, after every change
+	clock   func() time.Time // the hub's, which may be wrong
+	changed func()           // tells the file, after every change
 
 	mu       sync.Mutex
 	tags     section
@@ -50,10 +51,11 @@ type twin struct {
 	sent       uint32
 }
 
-func newTwin(d *device, changed func()) *twin {
-	now := time.Now()
+func newTwin(d *device, clock func() time.Time, changed func()) *twin {
+	now := clock()
 	t := &twin{
 		device:   d,
+		clock:    clock,
 		changed:  changed,
 		tags:     newSection("Tags", maxTags, now),
 		desired:  newSection("Properties.Desired", maxProperties, now),
@@ -113,7 +115,7 @@ func (t *twin) update(u TwinUpdate) error {
 	if u.IfMatch != "" && u.IfMatch != "*" && u.IfMatch != t.etag() {
 		return refuse(codePrecondition, "The twin has another etag than the request.")
 	}
-	now := time.Now()
+	now := t.clock()
 	tags, desired := t.tags, t.desired
 	var patch map[string]any
 	var err error

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"strings"
-	"time"
 
 	"fieldpost/internal/amqpserver"
 	"fieldpost/internal/amqpserver/wire"
@@ -90,7 +89,7 @@ func (t *twin) report(patch []byte, version any) twinReply {
 	if want, ok := integer(version); ok && want != t.reported.version {
 		return refusal(refuse(codePrecondition, "The reported properties have version %d, not %d.", t.reported.version, want))
 	}
-	if _, err := t.reported.change(patch, false, time.Now()); err != nil {
+	if _, err := t.reported.change(patch, false, t.clock()); err != nil {
 		return refusal(err)
 	}
 	t.version++

@@ -219,6 +219,24 @@ func TestTwinRefusals(t *testing.T) {
 	}
 }
 
+// Control characters and the digits of a number have no size in a twin, but they
+// take memory.
+func TestTwinOfHiddenSizeIsRefused(t *testing.T) {
+	r := newRig(t, hub.Options{})
+	r.device("dev1")
+	twin := r.asDevice("dev1").twin("dev1")
+	texts := strings.TrimSuffix(strings.Repeat(`"`+strings.Repeat(`\u0001`, 4000)+`",`, 6), ",")
+	for name, value := range map[string]string{"controls": "[" + texts + "]", "digits": "0." + strings.Repeat("7", 140_000)} {
+		ask := func(property string) int32 {
+			status, _ := twin.ask(twinRequest(property, "PATCH", "/properties/reported", fmt.Sprintf(`{%q:%s}`, property, value)))
+			return status
+		}
+		if a, b := ask("a"), ask("b"); a != 204 || b != 403 {
+			t.Errorf("%s: %d, twice as many %d", name, a, b)
+		}
+	}
+}
+
 // A reply could not be told from a notification.
 func TestTwinRequestWithoutCorrelationIDGetsNoReply(t *testing.T) {
 	r := newRig(t, hub.Options{})

@@ -105,6 +105,21 @@ func TestControlRefusals(t *testing.T) {
 	}
 }
 
+// Whoever may ask cannot make the hub look at ever more faults.
+func TestControlTakesSoManyFaults(t *testing.T) {
+	handler := testControl(t)
+	for i := range 257 {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest("POST", "/v1/faults", strings.NewReader(`{"fault":"stall"}`)))
+		switch {
+		case i < 256 && w.Code != http.StatusOK:
+			t.Fatalf("fault %d: %d %s", i+1, w.Code, w.Body)
+		case i == 256 && (w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), `"hint":"hub fault heal`)):
+			t.Errorf("fault %d: %d %s", i+1, w.Code, w.Body)
+		}
+	}
+}
+
 // What answers at a socket may be anything.
 func TestControlClientMeetsStrangers(t *testing.T) {
 	for name, answer := range map[string]string{

@@ -31,6 +31,9 @@ type controlHealed struct {
 // errNoFault is a number that no fault has.
 var errNoFault = errors.New("there is none")
 
+// errManyFaults says that the hub takes no more faults.
+var errManyFaults = errors.New("the hub has as many faults as it can that are not over")
+
 func routeFaultsOf(h *hub.Hub, route func(string, func(*http.Request) (any, error))) {
 	route("GET "+routeFaults, func(*http.Request) (any, error) {
 		list := []controlFault{}
@@ -48,7 +51,11 @@ func routeFaultsOf(h *hub.Hub, route func(string, func(*http.Request) (any, erro
 		if err != nil {
 			return nil, &usageError{err}
 		}
-		return controlFault{ID: h.Inject(f), Fault: f.String()}, nil
+		id := h.Inject(f)
+		if id == 0 {
+			return nil, &hinted{errManyFaults, "hub fault heal ID ends one, hub fault clear all"}
+		}
+		return controlFault{ID: id, Fault: f.String()}, nil
 	})
 	route("DELETE "+routeFaults, func(r *http.Request) (any, error) { return healFaults(h, r.FormValue("id")) })
 }

@@ -122,7 +122,7 @@ func controlStatus(err error) int {
 	switch {
 	case errors.Is(err, errNoRoute), errors.Is(err, errNoFault), errors.Is(err, hub.ErrDeviceNotFound):
 		return http.StatusNotFound
-	case errors.Is(err, hub.ErrDeviceExists):
+	case errors.Is(err, hub.ErrDeviceExists), errors.Is(err, errManyFaults):
 		return http.StatusConflict
 	case errors.As(err, &usage):
 		return http.StatusBadRequest
