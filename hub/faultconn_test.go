@@ -12,6 +12,7 @@ import (
 
 	"github.com/Azure/go-amqp"
 
+	"fieldpost/hub"
 	"fieldpost/internal/amqpserver/wire"
 )
 
@@ -227,6 +228,30 @@ func TestFaultyBlackholeSwallowsNewConnections(t *testing.T) {
 		}
 		r.struck(1, 1)
 		r.asDevice("dev1")
+	})
+}
+
+// What the hub has given up stays in the hole, for twice the connections that it
+// has room for; one more is closed for its client to see.
+func TestFaultyBlackholeKeepsSoMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 2
+		r := newMemoryRig(t, hub.Options{MaxConnections: most})
+		r.inject("blackhole new")
+		for i := range 2*most + 2 {
+			nc := r.dial()
+			defer nc.Close()
+			r.must(nc.SetReadDeadline(time.Now().Add(time.Minute)))
+			_, err := nc.Read(make([]byte, 1))
+			var timeout net.Error
+			silent := errors.As(err, &timeout) && timeout.Timeout()
+			if want := i <= 2*most; silent != want {
+				t.Errorf("connection %d: %v, want silence: %v", i+1, err, want)
+			}
+		}
+		if n := r.hub.Connections(); n != 0 {
+			t.Errorf("%d connections", n)
+		}
 	})
 }
 
