@@ -322,6 +322,34 @@ func TestFaultyCloseIsNeverAnswered(t *testing.T) {
 	}, "no-close")
 }
 
+func TestFaultyLinksAndSessionsAreNeverClosed(t *testing.T) {
+	faulty(t, func(t *testing.T, r *rig) {
+		d := r.asDevice("dev1")
+		s := d.sender(telemetryAddress("dev1"))
+		id := r.inject("no-close")
+		ctx, cancel := context.WithTimeout(r.ctx, time.Hour)
+		defer cancel()
+		if err := s.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("close of a link: %v", err)
+		}
+		// The hub itself has done with the link and is as well as ever.
+		other, err := d.conn.NewSession(r.ctx, nil)
+		r.must(err)
+		s, err = other.NewSender(r.ctx, telemetryAddress("dev1"), nil)
+		r.must(err)
+		d.accepted(s, text("x"))
+		ctx, cancel = context.WithTimeout(r.ctx, time.Hour)
+		defer cancel()
+		if err := other.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("close of a session: %v", err)
+		}
+		r.hub.Heal(id)
+		other, err = d.conn.NewSession(r.ctx, nil)
+		r.must(err)
+		r.must(other.Close(r.ctx))
+	})
+}
+
 func TestFaultyBytes(t *testing.T) {
 	for _, line := range []string{"half-frame", "half-frame how=rst", "half-frame how=fin", "garbage", "garbage bytes=100000 seed=7"} {
 		faulty(t, func(t *testing.T, r *rig) {

@@ -127,9 +127,10 @@ func (s *session) detach(d *wire.Detach) {
 	if l == nil {
 		return
 	}
-	if l.state == linkAttached {
+	if l.state == linkAttached && !s.c.misconduct.noClose {
 		l.detachLocked(nil)
 	}
+	l.state = linkDetached
 	delete(s.links, d.Handle)
 	s.c.links--
 	s.handles.put(l.handle)

@@ -75,8 +75,8 @@ func (c *Conn) HoldHeartbeats(held bool) {
 	c.out.kick()
 }
 
-// HoldClose leaves a close of the peer without an answer, or answers those that
-// follow.
+// HoldClose leaves the peer's closes, ends and detaches without an answer, or answers
+// those that follow. Its sessions and links end all the same.
 func (c *Conn) HoldClose(held bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -59,8 +59,11 @@ func TestWriteLastIsTheLast(t *testing.T) {
 func TestHoldClose(t *testing.T) {
 	p, c := tried(t, amqpserver.Options{}, 10, accept)
 	c.HoldClose(true)
-	p.send(0, described(0x18))
+	p.send(0, described(0x16, uint_(0), yes))
 	p.barrier(0)
+	p.send(0, described(0x17))
+	p.send(0, described(0x18))
+	p.begin(0, 100)
 	c.HoldClose(false)
 	p.closes()
 }

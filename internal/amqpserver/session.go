@@ -88,7 +88,9 @@ func (s *session) peerEnd(*wire.End) {
 	c := s.c
 	if !s.ended {
 		s.ended = true
-		c.send(s.channel, &wire.End{})
+		if !c.misconduct.noClose {
+			c.send(s.channel, &wire.End{})
+		}
 		c.endLinks(s)
 	}
 	delete(c.sessions, s.remote)
