@@ -114,9 +114,6 @@ func (f *Fault) check(seen map[string]bool) error {
 	if f.every.d > 0 && f.byMessage() {
 		return f.wrong("every=%s goes by the clock, and p or after by messages", f.every)
 	}
-	if deaf := f.struckLinks() &^ linksHeard; deaf != 0 && f.links != f.kind.links && (f.kind.message != nil || f.byMessage()) {
-		return f.wrong("it waits for messages, and the hub hears of none on %s", strings.Join(deaf.words(), ", "))
-	}
 	if f.kind.check != nil {
 		if err := f.kind.check(f); err != nil {
 			return f.wrong("%v", err)

@@ -99,7 +99,6 @@ func TestFaultLineErrorsNameTheWord(t *testing.T) {
 		"reject device=a device=b":         `"device" comes twice`,
 		"reject events":                    `cannot strike events`,
 		"credit-zero devicebound":          `cannot strike devicebound`,
-		"drop events after=3":              `the hub hears of none on events`,
 		"drop how=fun":                     `how=fun: not one of rst, fin: is it "fin"?`,
 		"clock-skew":                       `needs by=3s`,
 		"clock-skew by=1m after=3":         `after is a duration`,

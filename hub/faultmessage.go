@@ -40,7 +40,7 @@ func (p *peer) watch(l *amqpserver.Link, held heldLink) {
 				handle(d)
 			}
 		}
-	case !l.PeerSends() && held.kind&(linkDevicebound|linkFeedback) != 0:
+	case !l.PeerSends() && held.kind&(linkDevicebound|linkFeedback|linkEvents) != 0:
 		l.OnSettle = func(s *amqpserver.Settlement) {
 			list := p.hub.faults.messages.Load()
 			if list == nil || !(&faultMessage{

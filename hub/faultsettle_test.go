@@ -3,6 +3,7 @@ package hub_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -86,5 +87,34 @@ func TestFaultyDropAtASettlement(t *testing.T) {
 				r.queued(0)
 			}
 		})
+	}
+}
+
+// What a reader of events settles is counted as well.
+func TestFaultyReaderByMessage(t *testing.T) {
+	for _, line := range []string{"busy events after=2", "drop events after=2 how=fin"} {
+		faulty(t, func(t *testing.T, r *rig) {
+			d, svc := r.asDevice("dev1"), r.asService()
+			s := d.sender(telemetryAddress("dev1"))
+			for range 4 {
+				d.accepted(s, text("x"))
+			}
+			part := r.hub.Events()[0].Partition
+			rc := svc.receiver(fmt.Sprintf("fieldpost/ConsumerGroups/$Default/Partitions/%d", part), &amqp.ReceiverOptions{
+				Credit: 1, Filters: []amqp.LinkFilter{amqp.NewSelectorFilter("amqp.annotation.x-opt-offset > '-1'")},
+			})
+			received, err := 0, error(nil)
+			for err == nil {
+				var m *amqp.Message
+				if m, err = rc.Receive(r.ctx, nil); err == nil {
+					received++
+					err = rc.AcceptMessage(r.ctx, m)
+				}
+			}
+			if received != 3 { // it ends at the settlement of the third
+				t.Errorf("%s: %d events, then %v", line, received, err)
+			}
+			r.struck(1, 1)
+		}, line)
 	}
 }
