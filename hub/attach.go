@@ -53,9 +53,9 @@ func (p *peer) route(l *amqpserver.Link, a address, text string) *wire.Error {
 	case direction{addressDeviceQ, false}:
 		return p.device(l, a, text, func(l *amqpserver.Link, d *device, _ *claim) { d.queue.receive(l) })
 	case direction{addressTwin, true}, direction{addressTwin, false}:
-		return p.channel(l, a, text, func(d *device, id string) { d.twin.open(l, id) })
+		return p.channel(l, a, text, func(d *device, id string) *wire.Error { return d.twin.open(l, id) })
 	case direction{addressMethods, true}, direction{addressMethods, false}:
-		return p.channel(l, a, text, func(d *device, id string) { d.methods.open(l, id) })
+		return p.channel(l, a, text, func(d *device, id string) *wire.Error { return d.methods.open(l, id) })
 	case direction{addressServiceQ, true}:
 		return p.service(l, a, text, func() *wire.Error { p.hub.openServiceSender(l); return nil })
 	case direction{addressFeedback, false}:
@@ -115,12 +115,19 @@ func (p *peer) device(l *amqpserver.Link, a address, text string, open func(*amq
 }
 
 // channel opens one of the two links of a device's twin or methods.
-func (p *peer) channel(l *amqpserver.Link, a address, text string, open func(*device, string)) *wire.Error {
+func (p *peer) channel(l *amqpserver.Link, a address, text string, open func(*device, string) *wire.Error) *wire.Error {
 	id, err := channelID(l, text)
 	if err != nil {
 		return err
 	}
-	return p.device(l, a, text, func(_ *amqpserver.Link, d *device, _ *claim) { open(d, id) })
+	var refused *wire.Error
+	if err := p.device(l, a, text, func(_ *amqpserver.Link, d *device, _ *claim) { refused = open(d, id) }); err != nil {
+		return err
+	}
+	if refused != nil {
+		p.leave(l)
+	}
+	return refused
 }
 
 // service opens a link of a service.

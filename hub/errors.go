@@ -91,6 +91,11 @@ func faultAddress(address string) *wire.Error {
 		"The link address '%.200s' did not match any of the expected formats.", address)
 }
 
+func faultChannelUsed(id string) *wire.Error {
+	return fault("com.microsoft:link-creation-conflict", codeLinkConflict,
+		"The channel-correlation-id '%.100s' has been used before.", id)
+}
+
 func faultUnauthorized(address string) *wire.Error {
 	return fault(wire.CondUnauthorizedAccess, codeUnauthorized,
 		"No valid token or certificate of this connection allows the link '%.200s'.", address)

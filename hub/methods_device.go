@@ -15,9 +15,13 @@ const (
 
 // open answers one of the device's two links. The one the device receives on is
 // its readiness for methods.
-func (s *methods) open(l *amqpserver.Link, id string) {
+func (s *methods) open(l *amqpserver.Link, id string) *wire.Error {
 	s.mu.Lock()
-	older := s.links.join(l, id)
+	older, err := s.links.join(l, id)
+	if err != nil {
+		s.mu.Unlock()
+		return err
+	}
 	s.move()
 	s.mu.Unlock()
 	if l.PeerSends() {
@@ -35,6 +39,7 @@ func (s *methods) open(l *amqpserver.Link, id string) {
 	for _, o := range older {
 		o.Detach(faultStolen(s.device.name()))
 	}
+	return nil
 }
 
 // detached ends the calls whose reply can no longer come.

@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,7 +19,7 @@ import (
 func methodsAddress(id string) string { return "/devices/" + id + "/methods/devicebound" }
 
 func (p *peer) methods(id string, credit int32) *pair {
-	return p.pair(methodsAddress(id), "methods:1", credit)
+	return p.pair(methodsAddress(id), "methods:"+rand.Text(), credit)
 }
 
 // answer is one call's result.

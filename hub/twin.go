@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fieldpost/internal/amqpserver"
+	"fieldpost/internal/amqpserver/wire"
 )
 
 // Twin is the twin of a device as a service sees it.
@@ -160,9 +161,13 @@ func (t *twin) etag() string {
 }
 
 // open answers one of the device's two links.
-func (t *twin) open(l *amqpserver.Link, id string) {
+func (t *twin) open(l *amqpserver.Link, id string) *wire.Error {
 	t.mu.Lock()
-	older := t.links.join(l, id)
+	older, err := t.links.join(l, id)
+	if err != nil {
+		t.mu.Unlock()
+		return err
+	}
 	if l.PeerSends() {
 		l.MaxMessageSize = maxTransfer
 		l.Credit = requestRoom
@@ -181,4 +186,5 @@ func (t *twin) open(l *amqpserver.Link, id string) {
 	for _, o := range older {
 		o.Detach(faultStolen(t.device.name()))
 	}
+	return nil
 }
