@@ -128,6 +128,13 @@ func TestDeviceboundRefusals(t *testing.T) {
 	if e := svc.rejected(out, m); e.Condition != amqp.ErrCondMessageSizeExceeded {
 		t.Errorf("too large: %v", e)
 	}
+	m = command("dev1", "c", "")
+	late := time.Now().Add(49 * time.Hour)
+	m.Properties.AbsoluteExpiryTime = &late
+	e = svc.rejected(out, m)
+	if f := describe(t, e); e.Condition != "com.microsoft:argument-error" || f.ErrorCode != 403009 {
+		t.Errorf("expiry in %v: %v", time.Until(late), e)
+	}
 	if e := svc.rejected(out, command("dev1", strings.Repeat("i", 129), "")); e.Condition != amqp.ErrCondInvalidField {
 		t.Errorf("long message-id: %v", e)
 	}

@@ -11,6 +11,7 @@
 // message becomes an Event in a log of partitions, after Options.Outcome, if any,
 // has chosen a Settlement for it. Cut and Restore are the network failing; a Fault
 // is one of many other ways to misbehave, made by ParseFault and started by Inject.
+// A DirError is a file of Options.Dir that New cannot use.
 //
 // # What it serves
 //
@@ -46,9 +47,10 @@
 //
 // # Limits
 //
-// The log, the queues, the twins and the feedback are lost with the process;
-// Options.Dir keeps identities and keys only. One directory serves one hub at a
-// time. The size limits count the encoded message. A certificate counts by its
-// thumbprint whatever its dates. Not served: the REST interface of the registry,
-// Azure AD tokens, queries over twins; throttles and quotas, except as faults.
+// The log, the queues and the feedback are lost with the process; Options.Dir
+// keeps identities, keys, twins and the certificate authority. One directory serves
+// one hub at a time. The size limits count the encoded message. A certificate
+// counts by its thumbprint whatever its dates. Not served: the REST interface of
+// the registry, Azure AD tokens, queries over twins; throttles and quotas, except
+// as faults.
 package hub

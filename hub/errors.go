@@ -21,6 +21,7 @@ const (
 	codeUnauthorized       = 401002
 	codeTokenExpired       = 401003
 	codeQueueDepth         = 403004
+	codeBadExpiry          = 403009
 	codeDeviceDisabled     = 403012
 	codeDeviceNotFound     = 404001
 	codeAddressNotFound    = 404006

@@ -79,6 +79,16 @@ func attachFaults() []*faultKind {
 	}
 }
 
+// replyArgs are what may become of the reply to a request.
+var replyArgs = []string{"status", "description", "slow", "never"}
+
+func checkReply(f *Fault) error {
+	if f.status == 0 && f.by == 0 && !f.never {
+		return errors.New("it needs status=500, slow=40s or never")
+	}
+	return nil
+}
+
 func messageFaults() []*faultKind {
 	say := []string{"condition", "description", "logged"}
 	return []*faultKind{
@@ -97,16 +107,8 @@ func messageFaults() []*faultKind {
 		{name: "throttle", args: append([]string{"rate"}, say...), links: linksHeard, usual: linkTelemetry,
 			due: func(a *activeFault, now time.Time) bool { return a.rate == 0 || overRate(a, now) }, message: settleAs(false, throttleMessage)},
 		{name: "quota", args: say, links: linksHeard, usual: linkTelemetry, message: settleAs(false, quotaMessage)},
-		{
-			name: "put-token", args: []string{"status", "description", "slow", "never"}, usual: linkCBS,
-			check: func(f *Fault) error {
-				if f.status == 0 && f.by == 0 && !f.never {
-					return errors.New("it needs status=500, slow=40s or never")
-				}
-				return nil
-			},
-			message: disturbPutToken,
-		},
+		{name: "put-token", args: replyArgs, usual: linkCBS, check: checkReply, message: disturbPutToken},
+		{name: "twin-reply", args: replyArgs, usual: linkTwin, check: checkReply, message: disturbTwin},
 	}
 }
 

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"cmp"
 	"time"
 
 	"fieldpost/internal/amqpserver"
@@ -189,27 +188,4 @@ func delayMessage(a *activeFault, m *faultMessage) {
 func dropUnanswered(a *activeFault, m *faultMessage) {
 	m.settle(!a.unusual, func(wire.Outcome) {})
 	m.p.socket().drop(a.how)
-}
-
-// disturbPutToken answers a put-token late, badly or never. The request itself
-// is settled at once.
-func disturbPutToken(a *activeFault, m *faultMessage) {
-	m.answer(wire.Accepted{})
-	reply := func() { m.deal(nil) }
-	if a.status != 0 {
-		request, err := wire.ParseMessage(m.payload)
-		if err != nil {
-			return
-		}
-		reply = func() {
-			m.p.cbs.reply(request, answer{status: a.status, description: cmp.Or(a.description, "The hub refuses the token.")})
-		}
-	}
-	switch {
-	case a.never:
-	case a.by > 0:
-		time.AfterFunc(a.by, func() { m.p.conn.Do(reply) })
-	default:
-		reply()
-	}
 }

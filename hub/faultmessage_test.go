@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -175,6 +176,42 @@ func TestFaultyPutToken(t *testing.T) {
 			}
 		}, line)
 	}
+}
+
+func TestFaultyTwinReply(t *testing.T) {
+	for line, want := range map[string]struct {
+		status int32
+		after  time.Duration
+		code   int
+	}{
+		"twin-reply slow=40s count=1":           {204, 40 * time.Second, 0},
+		"twin-reply status=429 count=1":         {429, 0, 429001},
+		"twin-reply status=503 slow=1s count=1": {503, time.Second, 503001},
+		"twin-reply status=418 count=1":         {418, 0, 418000},
+		"twin-reply device=dev2 status=401":     {204, 0, 0},
+	} {
+		faulty(t, func(t *testing.T, r *rig) {
+			twin := r.asDevice("dev1").twin("dev1")
+			begun := time.Now()
+			status, reply := twin.ask(twinRequest("p", "PATCH", "/properties/reported", `{"a":1}`))
+			var f faultText
+			if want.code != 0 {
+				r.must(json.Unmarshal(reply.GetData(), &f))
+			}
+			if took := time.Since(begun); status != want.status || took != want.after || f.ErrorCode != want.code {
+				t.Errorf("%s: %d %s after %v", line, status, reply.GetData(), took)
+			}
+			_, reply = twin.ask(twinRequest("g", "GET", "", " "))
+			if done := strings.Contains(string(reply.GetData()), `"a":1`); done != (want.status == 204) {
+				t.Errorf("%s: then %s", line, reply.GetData())
+			}
+		}, line)
+	}
+	faulty(t, func(t *testing.T, r *rig) {
+		twin := r.asDevice("dev1").twin("dev1")
+		r.must(twin.out.Send(r.ctx, twinRequest("lost", "GET", "", " "), nil))
+		twin.ask(twinRequest("g", "GET", "", " ")) // and not the reply to the first
+	}, "twin-reply never count=1")
 }
 
 func TestFaultyPutTokenIsNeverAnswered(t *testing.T) {

@@ -7,9 +7,10 @@ import (
 )
 
 const (
-	maxQueued     = 50       // messages waiting for one device, locked ones included
-	maxQueuedSize = 64 << 10 // bytes
-	maxMessageID  = 128      // bytes, of the message-id as a text
+	maxQueued     = 50             // messages waiting for one device, locked ones included
+	maxQueuedSize = 64 << 10       // bytes
+	maxMessageID  = 128            // bytes, of the message-id as a text
+	maxLife       = 48 * time.Hour // that a sender may ask for
 )
 
 // ackProperty asks for feedback: none (default), positive, negative or full.

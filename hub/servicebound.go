@@ -45,9 +45,13 @@ func (h *Hub) enqueue(d *amqpserver.Delivery) *wire.Error {
 	if dev == nil {
 		return faultDeviceNotFound(a.identity())
 	}
-	q := newQueued(m, time.Now(), h.faults.clockSkew(), h.opts.DefaultTTL)
+	now := time.Now()
+	q := newQueued(m, now, h.faults.clockSkew(), h.opts.DefaultTTL)
 	if len(q.id) > maxMessageID {
 		return faultInvalid("The message-id has %d bytes, at most %d are allowed.", len(q.id), maxMessageID)
+	}
+	if !m.Properties.AbsoluteExpiryTime.IsZero() && q.expires.Sub(now) > maxLife {
+		return fault("com.microsoft:argument-error", codeBadExpiry, "The message would expire in more than %d days.", maxLife/(24*time.Hour))
 	}
 	return dev.queue.enqueue(q)
 }

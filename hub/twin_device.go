@@ -44,7 +44,11 @@ func (t *twin) receive(d *amqpserver.Delivery) {
 	if t.links.sender != d.Link {
 		return
 	}
-	reply := t.do(request)
+	t.reply(request, t.do(request))
+}
+
+// reply answers a request; the caller holds mu.
+func (t *twin) reply(request *wire.Message, reply twinReply) {
 	// Without a correlation-id a reply would look like a notification.
 	if p := request.Properties; p != nil && p.CorrelationID != nil {
 		annotations := wire.Map{annotationStatus: reply.status}

@@ -285,7 +285,10 @@ func TestChannelIdentifierIsUsedOnce(t *testing.T) {
 			_, err = d.session.NewSender(r.ctx, address, &amqp.SenderOptions{Properties: channelProperties("id")})
 			r.wantCondition(err, "com.microsoft:link-creation-conflict")
 		}
-		d.pair(address, "fresh", 10)
+		for i := range 16 { // so many are remembered
+			r.asDevice("dev1").pair(address, fmt.Sprint("fresh", i), 10)
+		}
+		r.asDevice("dev1").pair(address, "id", 10)
 	}
 }
 

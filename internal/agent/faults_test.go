@@ -38,9 +38,10 @@ type faultResult struct {
 	why                  []string
 }
 
-// The agent, whole, against each fault that the local hub knows.
+// The agent, whole, against each fault that the local hub knows of links it opens:
+// it has none to its twin.
 func TestFaultMatrix(t *testing.T) {
-	known := hub.FaultNames()
+	known := slices.DeleteFunc(hub.FaultNames(), func(n string) bool { return n == "twin-reply" })
 	var results []faultResult
 	for _, row := range faultRows() {
 		name := hub.MustParseFault(row.line).Name()
