@@ -89,9 +89,10 @@ type Options struct {
 	// KeyLog gets the TLS secrets in NSS key log format, for a wire decoder.
 	// Default nil (none).
 	KeyLog io.Writer
-	// Outcome decides what happens to each telemetry event. It runs on the
-	// goroutine of the connection, which it holds up, and for several connections
-	// at a time.
+	// Outcome decides what happens to each telemetry event. A batch has one outcome:
+	// the first that keeps an event out of the log, else the first that is not
+	// Accept. Outcome runs on the goroutine of the connection, which it holds up, and
+	// for several connections at a time.
 	// Default nil (accept all).
 	Outcome func(Event) Settlement
 	// Log gets what the hub does. Default nil (nothing).
