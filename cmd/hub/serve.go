@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"fieldpost/hub"
@@ -117,6 +118,9 @@ func (s *serving) run(ctx context.Context, std streams) error {
 		return err
 	}
 	h, err := hub.New(opts)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return &hinted{err, "another program listens there, perhaps another hub: --listen takes another port, and port 0 a free one"}
+	}
 	if err != nil {
 		return err
 	}
@@ -218,8 +222,13 @@ func (s *serving) register(h *hub.Hub) error {
 		all = append(all, hub.Registration{DeviceID: id, ModuleID: module})
 	}
 	for _, g := range all {
-		if _, err := h.Register(g); err != nil && !errors.Is(err, hub.ErrDeviceExists) {
+		var kept *hub.DirError
+		switch _, err := h.Register(g); {
+		case err == nil, errors.Is(err, hub.ErrDeviceExists):
+		case errors.As(err, &kept), errors.Is(err, hub.ErrDeviceNotFound):
 			return err
+		default:
+			return &usageError{err}
 		}
 	}
 	return nil

@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"fieldpost/hub"
@@ -33,5 +36,18 @@ func TestServeNamesItsAuthority(t *testing.T) {
 		if !bytes.Contains(out.Bytes(), []byte(want)) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}
+	}
+}
+
+func TestServeOnAPortInUse(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var errs bytes.Buffer
+	code := run(t.Context(), []string{"serve", "--listen", l.Addr().String()}, strings.NewReader(""), io.Discard, &errs)
+	if code != exitFailure || !strings.Contains(errs.String(), "hint: another program listens there") {
+		t.Errorf("exit code %d: %s", code, &errs)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -71,6 +72,9 @@ func (t *target) options(ctx context.Context) (service.Options, error) {
 	text, err := os.ReadFile(t.connectionFile)
 	if err != nil {
 		return service.Options{}, configf("connection file: %w", err)
+	}
+	if json.Valid(text) {
+		return service.Options{}, &hinted{configf("connection file %s is JSON", t.connectionFile), "what hub serve --json printed is for --hub"}
 	}
 	opts := service.Options{ConnectionString: string(text)}
 	if t.ca != "" {
