@@ -131,6 +131,7 @@ func TestFaultyBlackholeKeepsSoMany(t *testing.T) {
 				t.Errorf("connection %d: %v, want silence: %v", i+1, err, want)
 			}
 		}
+		synctest.Wait()
 		if n := r.hub.Connections(); n != 0 {
 			t.Errorf("%d connections", n)
 		}

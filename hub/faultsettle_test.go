@@ -114,7 +114,7 @@ func TestFaultyReaderByMessage(t *testing.T) {
 			if received != 3 { // it ends at the settlement of the third
 				t.Errorf("%s: %d events, then %v", line, received, err)
 			}
-			r.struck(1, 1)
+			r.must(r.hub.AwaitFault(r.ctx, 1, 1))
 		}, line)
 	}
 }
