@@ -49,6 +49,8 @@ func (e *HubError) Hint() string {
 		return "the hub's daily message quota is used up; it starts anew at 00:00 UTC"
 	case e.Code == 403004, e.Condition == string(amqp.ErrCondResourceLimitExceeded):
 		return "the device's queue is full (a hub keeps 50 messages per device): it must connect and settle some, or they must expire"
+	case e.Code == 403009:
+		return "the message would live too long: a hub keeps it two days at most"
 	case e.Code == 404103:
 		return "the device is not connected, or does not listen for methods: --connect-timeout waits for it"
 	case e.Code == 404104:

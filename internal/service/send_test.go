@@ -93,6 +93,7 @@ func TestSendRefused(t *testing.T) {
 		}
 	}
 	refused(c.Send(b.ctx, service.C2D{DeviceID: "d1"}), "amqp:resource-limit-exceeded", 403004, "queue is full")
+	refused(c.Send(b.ctx, service.C2D{DeviceID: "a#b", Expiry: time.Now().Add(49 * time.Hour)}), "com.microsoft:argument-error", 403009, "two days")
 	refused(c.Send(b.ctx, service.C2D{DeviceID: "nobody"}), "amqp:not-found", 404001, "no such device")
 	refused(c.Send(b.ctx, service.C2D{DeviceID: "a#b", Body: make([]byte, 70_000)}), "amqp:link:message-size-exceeded", 0, "64 KB")
 	// A refusal ends neither the link nor the client.
