@@ -12,8 +12,8 @@ import (
 
 // Journal remembers which commands were begun and how they ended, so that a
 // command delivered twice has one effect and one result. Finished commands are
-// forgotten beyond JournalSize and JournalAge; those begun, or whose result is
-// still due, never.
+// forgotten beyond JournalSize, of the door that has most of them, and beyond
+// JournalAge; those begun, or whose result is still due, never.
 type Journal struct{ s *Store }
 
 // JournalEntry is what the journal keeps of one command.

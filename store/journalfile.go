@@ -138,26 +138,38 @@ func (s *Store) endRequest(r *journalReq, err error) {
 // closed says that nothing is to come for an entry: it may be forgotten.
 func (e *JournalEntry) closed() bool { return e.Outcome.Verdict != Pending && e.Due == "" }
 
-// trimJournal forgets finished commands beyond the bounds.
+// trimJournal forgets finished commands beyond the bounds: the oldest first, of the
+// door that has most of them. Many commands by one door must not make one of
+// another forgotten whose hub may still deliver it again.
 func (s *Store) trimJournal() {
 	now := s.o.Clock.Now()
-	finished := 0
-	for _, it := range s.jr.order {
-		if it.closed() {
-			finished++
-		}
-	}
+	closed := make(map[string][]*journalItem) // by door, as begun
+	n := 0
 	for _, it := range slices.Clone(s.jr.order) {
-		if !it.closed() || it.pending != nil {
-			continue
+		switch {
+		case !it.closed() || it.pending != nil:
+		case s.sinceEnd(&it.JournalEntry, now) > s.o.JournalAge:
+			s.evictCommand(it)
+		default:
+			closed[it.Command.Door] = append(closed[it.Command.Door], it)
+			n++
 		}
-		if finished <= s.o.JournalSize && s.sinceEnd(&it.JournalEntry, now) <= s.o.JournalAge {
-			continue
-		}
-		finished--
-		s.jr.remove(it)
-		s.jr.removed = append(s.jr.removed, it.id)
 	}
+	for ; n > s.o.JournalSize; n-- {
+		var most string
+		for door, list := range closed {
+			if have, best := len(list), len(closed[most]); have > best || have == best && door < most {
+				most = door
+			}
+		}
+		s.evictCommand(closed[most][0])
+		closed[most] = closed[most][1:]
+	}
+}
+
+func (s *Store) evictCommand(it *journalItem) {
+	s.jr.remove(it)
+	s.jr.removed = append(s.jr.removed, it.id)
 }
 
 // sinceEnd is how long ago a command ended, in powered time: a hub that was not

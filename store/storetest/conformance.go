@@ -58,6 +58,7 @@ func Conformance(t *testing.T, newStore func(t testing.TB, o store.Options) *sto
 		{"Closed", testClosed},
 		{"JournalPhases", testJournalPhases},
 		{"JournalBounds", testJournalBounds},
+		{"JournalDoors", testJournalDoors},
 		{"JournalPromise", testJournalPromise},
 		{"JournalAge", testJournalAge},
 		{"JournalNoDisk", testJournalNoDisk},

@@ -114,6 +114,35 @@ func testJournalBounds(b *bench) {
 	}
 }
 
+// Commands by one door do not have those of another forgotten.
+func testJournalDoors(b *bench) {
+	done := store.Outcome{Verdict: store.Completed}
+	s, _ := b.open(store.Options{JournalSize: 6})
+	obey := func(door string, i uint64) store.Command {
+		c := command(fmt.Sprint(door, i), i)
+		c.Door = door
+		b.begin(s, c, store.PhaseNew, store.Outcome{})
+		b.finish(s, c, done, "r")
+		return c
+	}
+	first := obey("devicebound", 1)
+	second := obey("devicebound", 2)
+	for i := range uint64(20) {
+		obey("local", i)
+	}
+	b.begin(s, first, store.PhaseDone, done)
+	b.begin(s, second, store.PhaseDone, done)
+	for i := range uint64(20) {
+		obey("devicebound", 10+i)
+	}
+	for i := range uint64(2) {
+		c := command(fmt.Sprint("local", 18+i), 18+i)
+		c.Door = "local"
+		b.begin(s, c, store.PhaseDone, done)
+	}
+	b.begin(s, first, store.PhaseNew, store.Outcome{})
+}
+
 // A promised result outlives a restart and every bound, until it is written once.
 func testJournalPromise(b *bench) {
 	done := store.Outcome{Verdict: store.Completed}
