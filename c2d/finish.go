@@ -36,6 +36,9 @@ func (l *Loop) finish(c *command, r result) ending {
 		l.count.rejected.Add(1)
 	}
 	l.opt.Log.Info("command", "name", c.journal.Name, "message-id", c.label, "outcome", o.Verdict, "condition", o.Condition, "reason", o.Reason, "duration", r.duration)
+	if r.due != "" {
+		r.value, r.note = nil, "the result comes from the next start"
+	}
 	return ending{
 		kind: decided, outcome: o, value: r.value, note: r.note, duration: r.duration,
 		after: r.after, due: r.due != "", overrun: r.overrun,

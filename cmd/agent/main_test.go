@@ -17,6 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"fieldpost/board"
 	"fieldpost/hub"
 )
 
@@ -34,14 +35,24 @@ func TestMain(m *testing.M) {
 func program() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return dispatch(ctx, env{out: os.Stdout, err: os.Stderr, watch: watchFromEnvironment(), power: noPower{}}, os.Args[1:])
+	return dispatch(ctx, env{out: os.Stdout, err: os.Stderr, watch: watchFromEnvironment(), power: noPower{fails: os.Getenv(rebootFails) != ""}}, os.Args[1:])
 }
 
-// noPower is a board that takes the order to reboot and stays in its boot.
-type noPower struct{}
+// rebootFails makes the program's board refuse the order to reboot.
+const rebootFails = "FIELDPOST_TEST_REBOOT_FAILS"
+
+// noPower is a board that stays in its boot, whether it takes the order to reboot
+// or not.
+type noPower struct{ fails bool }
 
 func (noPower) MayReboot() error { return nil }
-func (noPower) Reboot() error    { return nil }
+
+func (p noPower) Reboot() error {
+	if p.fails {
+		return &board.Error{Op: "reboot", Thing: "board", Err: os.ErrPermission}
+	}
+	return nil
+}
 
 func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{

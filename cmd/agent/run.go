@@ -41,11 +41,14 @@ func runAgent(ctx context.Context, e env, args []string) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, agent.ErrRestart):
+	case restarts(ctx, err):
 		out.Close()
 		return restart(e)
+	case errors.Is(err, agent.ErrRestart):
+		return exitOK
 	case errors.Is(err, agent.ErrReboot):
-		return reboot(e, power)
+		out.Close()
+		return reboot(ctx, e, power)
 	case errors.As(err, &used):
 		return fail(e, exitStore, err, diag.Hint(err))
 	case errors.Is(err, store.ErrLocked):
