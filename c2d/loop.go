@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/Azure/go-amqp"
@@ -75,6 +76,8 @@ type Loop struct {
 	sender feedbackSender
 	slots  chan struct{} // taken out by each command in work, put back when its outcome stands
 	count  counters
+
+	without atomic.Pointer[string] // the hub has no direct methods, in its words; nil while it does not say so
 
 	actions context.Context // of every running action; ends with Shutdown
 	stop    context.CancelCauseFunc

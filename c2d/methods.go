@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/Azure/go-amqp"
@@ -15,6 +16,10 @@ import (
 // apiVersion is the version of the hub's protocol for methods that this is
 // written against.
 const apiVersion = "2021-04-12"
+
+// methodsAgain is the time between two attempts at a hub that has no methods: it
+// may be moved to another tier.
+const methodsAgain = time.Hour
 
 // Methods answers direct methods with the actions of a Loop. It is a tenant of
 // the connection beside it; the name of a method is that of a command, its
@@ -27,40 +32,94 @@ func (l *Loop) Methods() *Methods { return &Methods{l} }
 // Name returns "methods".
 func (*Methods) Name() string { return "methods" }
 
+// WithoutMethods returns the words in which the hub said that it has no direct
+// methods, as those of the basic tier; empty while it does not say so.
+func (l *Loop) WithoutMethods() string {
+	if why := l.without.Load(); why != nil {
+		return *why
+	}
+	return ""
+}
+
 // methodLinks are the two links of a device's methods.
 type methodLinks struct {
 	in  *amqp.Receiver
 	out *amqp.Sender
 }
 
-// Serve answers methods on session until ctx ends or a link does. To have the
-// receiver attached is to be ready for methods, so it comes last.
+// Serve answers methods on session until ctx ends or a link does. A hub without
+// methods is no failure: it is left alone and asked again once an hour.
 func (m *Methods) Serve(ctx context.Context, session *amqp.Session) error {
+	l := m.loop
+	for {
+		links, err := m.attach(ctx, session)
+		if err == nil {
+			l.without.Store(nil)
+			return m.answer(ctx, links)
+		}
+		if !withoutMethods(err) {
+			return err
+		}
+		why := err.Error()
+		if old := l.without.Swap(&why); old == nil {
+			l.opt.Log.Warn("hub has no direct methods", "err", err, "hint", "hubs of the basic tier have none; commands.allow_methods = [] has the agent not ask for them")
+		}
+		again := time.NewTimer(methodsAgain)
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// withoutMethods tells the answer of a hub that has no methods from failures.
+// Source: Azure IoT Hub error codes, 403010.
+func withoutMethods(err error) bool {
+	var said *amqp.Error
+	if !refused(err) || !errors.As(err, &said) {
+		return false
+	}
+	switch said.Condition {
+	case amqp.ErrCondNotFound, amqp.ErrCondNotAllowed, amqp.ErrCondNotImplemented:
+		return true
+	}
+	return strings.Contains(said.Description, "403010")
+}
+
+// attach opens both links. To have the receiver attached is to be ready for
+// methods, so it comes last.
+func (m *Methods) attach(ctx context.Context, session *amqp.Session) (links methodLinks, err error) {
 	l := m.loop
 	address := "/devices/" + url.PathEscape(l.opt.DeviceID()) + "/methods/devicebound"
 	properties := map[string]any{
 		"com.microsoft:api-version":            apiVersion,
 		"com.microsoft:channel-correlation-id": "methods:" + newUUID(),
 	}
-	var links methodLinks
-	var err error
 	if links.out, err = session.NewSender(ctx, address, &amqp.SenderOptions{Properties: properties}); err != nil {
-		return fmt.Errorf("attach sender %s: %w", address, err)
+		return links, fmt.Errorf("attach sender %s: %w", address, err)
 	}
-	defer m.close(ctx, links.out)
 	links.in, err = session.NewReceiver(ctx, address, &amqp.ReceiverOptions{
 		Credit:         int32(l.opt.Concurrency),
 		Properties:     properties,
 		MaxMessageSize: maxMessage,
 	})
 	if err != nil {
-		return fmt.Errorf("attach receiver %s: %w", address, err)
+		m.close(ctx, links.out)
+		return links, fmt.Errorf("attach receiver %s: %w", address, err)
 	}
+	return links, nil
+}
+
+// answer answers methods until ctx ends or a link does.
+func (m *Methods) answer(ctx context.Context, links methodLinks) error {
+	defer m.close(ctx, links.out)
 	defer m.close(ctx, links.in)
-	return l.inRoom(ctx, func(ctx context.Context) (work, error) {
+	return m.loop.inRoom(ctx, func(ctx context.Context) (work, error) {
 		request, err := links.in.Receive(ctx, nil)
 		if err != nil {
-			return nil, fmt.Errorf("receive on %s: %w", address, err)
+			return nil, fmt.Errorf("receive on %s: %w", links.in.Address(), err)
 		}
 		return func(ctx context.Context) error { return m.serve(ctx, links, request) }, nil
 	})

@@ -59,6 +59,47 @@ func TestMethods(t *testing.T) {
 	a.noResult()
 }
 
+// A hub without methods is left alone with them; messages go on.
+func TestHubWithoutMethods(t *testing.T) {
+	for _, refusal := range []string{
+		"condition=amqp:not-allowed",
+		"condition=amqp:not-found",
+		`condition=amqp:internal-error description="403010 not in this tier"`,
+	} {
+		fault, err := hub.ParseFault("refuse-link methods " + refusal)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newPost(t, hub.Options{})
+		id := p.hub.Inject(fault)
+		a := p.agent(c2d.Options{AllowMethods: []string{"echo"}}, c2d.Action{Name: "echo", Args: echoArgs, Run: echo})
+		for a.loop.WithoutMethods() == "" {
+			p.told(p.send("", "echo", "{}"), "Success")
+		}
+		p.told(p.send("", "echo", "{}"), "Success")
+		if n := a.link.State().Tenants[1].Restarts; n != 0 {
+			t.Errorf("%s: tenant restarted %d times", refusal, n)
+		}
+		p.hub.Heal(id)
+		p.hub.Cut()
+		p.must(p.hub.Restore())
+		if r, _ := p.invoke(hub.Method{Name: "echo"}); r.Status != 200 || a.loop.WithoutMethods() != "" {
+			t.Errorf("%s, on another connection: status %d, without %q", refusal, r.Status, a.loop.WithoutMethods())
+		}
+	}
+	// Trouble that passes is the link's to repair.
+	fault, err := hub.ParseFault("refuse-link methods condition=amqp:internal-error count=2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPost(t, hub.Options{})
+	p.hub.Inject(fault)
+	p.agent(c2d.Options{AllowMethods: []string{"echo"}}, c2d.Action{Name: "echo", Args: echoArgs, Run: echo})
+	if r, _ := p.invoke(hub.Method{Name: "echo"}); r.Status != 200 {
+		t.Errorf("status %d", r.Status)
+	}
+}
+
 // After the connection was cut, methods are there again.
 func TestMethodsAfterACut(t *testing.T) {
 	p := newPost(t, hub.Options{})

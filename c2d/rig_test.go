@@ -91,6 +91,7 @@ type agent struct {
 	*post
 	store   *store.Store
 	loop    *c2d.Loop
+	link    *uplink.Link
 	reports chan c2d.Report
 	kill    func() // link and store
 }
@@ -125,6 +126,7 @@ func (p *post) agent(opt c2d.Options, actions ...c2d.Action) *agent {
 		BackoffMin: 10 * time.Millisecond,
 		BackoffMax: 50 * time.Millisecond,
 	}, a.loop, a.loop.Methods())
+	a.link = link
 	stopLink := run(p.TB, link.Run)
 	a.kill = func() { stopLink(); stopStore() }
 	return a

@@ -36,7 +36,7 @@ func (a *Agent) Status() diag.Status {
 		},
 	}
 	clockOf(&s.Agent, now, a.floor.Earliest.At())
-	s.Judge(append([]diag.Part{a.boardPart(), a.busesPart(), a.sensorsPart(), storePart(stats)}, linkParts(link, drain)...))
+	s.Judge(append([]diag.Part{a.boardPart(), a.busesPart(), a.sensorsPart(), storePart(stats)}, linkParts(link, drain, a.commands.WithoutMethods())...))
 	return s
 }
 
@@ -147,7 +147,7 @@ func storePart(s store.Stats) diag.Part {
 
 // linkParts spreads the state of the link over network, identity and hub: what
 // comes before the cause has worked, what comes after it was not reached.
-func linkParts(link uplink.LinkState, drain uplink.DrainStats) []diag.Part {
+func linkParts(link uplink.LinkState, drain uplink.DrainStats, withoutMethods string) []diag.Part {
 	parts := []diag.Part{
 		{Part: uplink.CauseNetwork, State: diag.OK},
 		{Part: uplink.CauseIdentity, State: diag.OK},
@@ -189,7 +189,11 @@ func linkParts(link uplink.LinkState, drain uplink.DrainStats) []diag.Part {
 			times(link.Twice), time.Since(link.TwiceAt).Round(time.Second))
 		id.Hint = "one identity belongs to one device: find the other, or give each a device of its own"
 	}
-	if hub := &parts[at(uplink.CauseHub)]; hub.State == diag.OK && drain.HeldBy != "" {
+	hub := &parts[at(uplink.CauseHub)]
+	if hub.State == diag.OK && withoutMethods != "" {
+		hub.Reason, hub.Hint = "has no direct methods: "+withoutMethods, "hubs of the basic tier have none: set commands.allow_methods = []"
+	}
+	if hub.State == diag.OK && drain.HeldBy != "" {
 		again := max(0, time.Until(drain.HeldUntil)).Round(time.Second)
 		hub.Hint = drain.HeldHint
 		switch drain.HeldBy {

@@ -34,7 +34,7 @@ func TestLinkParts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var states, reasons []string
-			for _, p := range linkParts(c.link, c.drain) {
+			for _, p := range linkParts(c.link, c.drain, "") {
 				states = append(states, string(p.State))
 				reasons = append(reasons, p.Reason)
 				if p.State == diag.Broken && p.Hint != c.link.Hint && c.drain == still {
@@ -48,5 +48,17 @@ func TestLinkParts(t *testing.T) {
 				t.Errorf("reasons %q do not say %q", reasons, c.says)
 			}
 		})
+	}
+}
+
+// A hub without methods is told of and is no broken hub.
+func TestHubWithoutMethodsIsFine(t *testing.T) {
+	online := uplink.LinkState{Phase: uplink.PhaseOnline}
+	p := linkParts(online, uplink.DrainStats{}, "not in this tier")[2]
+	if p.State != diag.OK || p.Reason != "has no direct methods: not in this tier" || p.Hint == "" {
+		t.Errorf("hub %+v", p)
+	}
+	if p := linkParts(online, uplink.DrainStats{}, "")[2]; p.Reason != "" {
+		t.Errorf("hub with methods %+v", p)
 	}
 }

@@ -33,18 +33,18 @@ func TestClockIsExplained(t *testing.T) {
 
 func TestAnotherClientIsShownWhileOnline(t *testing.T) {
 	link := uplink.LinkState{Phase: uplink.PhaseOnline, Twice: 3, TwiceAt: time.Now().Add(-5 * time.Minute)}
-	parts := linkParts(link, uplink.DrainStats{})
+	parts := linkParts(link, uplink.DrainStats{}, "")
 	if p := parts[1]; p.State != diag.Broken || !strings.Contains(p.Reason, "another client is connected with this device id: noticed 3 times, last 5m0s ago") || p.Hint == "" {
 		t.Errorf("identity: %+v", p)
 	}
 	link.TwiceAt = time.Now().Add(-2 * time.Hour)
-	if p := linkParts(link, uplink.DrainStats{})[1]; p.State != diag.OK {
+	if p := linkParts(link, uplink.DrainStats{}, "")[1]; p.State != diag.OK {
 		t.Errorf("hours later: %+v", p)
 	}
 }
 
 func TestWaitForTheClockIsShown(t *testing.T) {
-	parts := linkParts(uplink.LinkState{Phase: uplink.PhaseClock}, uplink.DrainStats{})
+	parts := linkParts(uplink.LinkState{Phase: uplink.PhaseClock}, uplink.DrainStats{}, "")
 	if p := parts[0]; p.State != diag.Waiting || !strings.Contains(p.Reason, "clock") || parts[2].State != diag.Waiting {
 		t.Errorf("parts %+v", parts)
 	}
