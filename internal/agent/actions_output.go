@@ -105,7 +105,7 @@ func (a *Agent) pulsePossible(args c2d.Args, on bool) error {
 
 // pulse switches an output and back. When ctx ends it is switched back early.
 func (a *Agent) pulse(ctx context.Context, name string, on bool, d time.Duration) (any, error) {
-	if _, _, err := a.outputs.set(name, func(bool) bool { return on }); err != nil {
+	if err := a.outputs.pulse(name, on); err != nil {
 		return nil, err
 	}
 	began := time.Now()
@@ -117,7 +117,11 @@ func (a *Agent) pulse(ctx context.Context, name string, on bool, d time.Duration
 	case <-ctx.Done():
 		early = ctx.Err()
 	}
-	if err := a.outputs.restore(name, !on); err != nil {
+	err := a.outputs.restore(name, !on)
+	switch {
+	case errors.Is(err, errMadeSafe):
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("output %s was switched %s and not back: %w", name, onOff(on), errors.Join(err, early))
 	}
 	if early != nil {

@@ -9,6 +9,9 @@ import (
 	"fieldpost/c2d"
 )
 
+// errMadeSafe is the end of a pulse that the loss of the link has ended.
+var errMadeSafe = errors.New("the output was set to its safe level before the pulse ended, because there was no link")
+
 // safeRetry is the time between two attempts to set an output to its safe level.
 const safeRetry = 5 * time.Second
 
@@ -69,7 +72,7 @@ func (o *outputs) link(up bool) {
 	defer o.mu.Unlock()
 	switch {
 	case up:
-		o.down = time.Time{}
+		o.down, o.stuck = time.Time{}, ""
 	case o.down.IsZero():
 		o.down = time.Now()
 		for _, out := range o.all {
@@ -127,9 +130,14 @@ func (o *outputs) guard() (next time.Duration) {
 	if len(due) == 0 {
 		return next
 	}
-	o.log.Warn("no link: outputs are set to their safe level", "down_for", time.Since(o.down).Round(time.Second), "outputs", len(due))
-	if err := o.toSafe(due); err != nil {
-		o.log.Error("output not set to its safe level, trying again", "err", err)
+	err := o.toSafe(due)
+	switch {
+	case err == nil:
+		o.stuck = ""
+		o.log.Warn("no link: outputs were set to their safe level", "down_for", time.Since(o.down).Round(time.Second), "outputs", len(due))
+	case err.Error() != o.stuck:
+		o.stuck = err.Error()
+		o.log.Error("no link: output not set to its safe level, trying again", "down_for", time.Since(o.down).Round(time.Second), "every", safeRetry, "err", err)
 	}
 	return next
 }
@@ -151,7 +159,7 @@ func (o *outputs) toSafe(list []*output) error {
 				errs = append(errs, fmt.Errorf("set output %s to its safe level: %w", out.cfg.Name, err))
 				continue
 			}
-			out.safe = true
+			out.safe, out.pulse = true, false
 		}
 	}
 	return errors.Join(errs...)

@@ -23,6 +23,7 @@ type outputs struct {
 	mu     sync.Mutex
 	all    []*output // as configured
 	down   time.Time // since when there is no link; zero while there is one
+	stuck  string    // why outputs are not at their safe level although it is time; empty = nothing to tell
 	closed bool
 }
 
@@ -34,6 +35,7 @@ type output struct {
 	on    bool         // as set last
 	since time.Time    // when it was, or the agent started
 	safe  bool         // was set to its safe level since the link went down
+	pulse bool         // is switched for a while, and to be switched back
 }
 
 func newOutputs(lines board.Lines, cfg []config.Output, log *slog.Logger) *outputs {
@@ -118,7 +120,26 @@ func (o *outputs) set(name string, level func(now bool) bool) (was, on bool, err
 	return was, on, o.drive(out, on)
 }
 
-// restore ends a pulse, whatever the least times say.
+// pulse switches an output for a while, if its interlocks let it.
+func (o *outputs) pulse(name string, on bool) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	out, err := o.find(name)
+	if err != nil {
+		return err
+	}
+	if err := o.interlock(out, on); err != nil {
+		return err
+	}
+	if err := o.drive(out, on); err != nil {
+		return err
+	}
+	out.pulse = true
+	return nil
+}
+
+// restore ends a pulse, whatever the least times say. An output that was set to
+// its safe level meanwhile stays there.
 func (o *outputs) restore(name string, on bool) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -126,10 +147,17 @@ func (o *outputs) restore(name string, on bool) error {
 	if err != nil {
 		return err
 	}
+	if !out.pulse {
+		return errMadeSafe
+	}
 	if err := o.alone(out, on); err != nil {
 		return err
 	}
-	return o.drive(out, on)
+	if err := o.drive(out, on); err != nil {
+		return err
+	}
+	out.pulse = false
+	return nil
 }
 
 // level tells what an output was set to, and whether it is there.
