@@ -41,7 +41,7 @@ func TestMethods(t *testing.T) {
 		{"echo", ``, 200, "completed", ""},
 		{"echo", `{"txt":"hello"}`, 400, "rejected", "did you mean"},
 		{"echo", `"hello"`, 400, "rejected", "want a JSON object"},
-		{"shut", ``, 403, "rejected", "not allowed"},
+		{"shut", ``, 403, "rejected", "would name it in commands.allow_methods"},
 		{"ecko", ``, 404, "rejected", "unknown command"},
 		{"boom", ``, 500, "rejected", "broken"},
 		{"big", ``, 200, "completed", "see the result record"},

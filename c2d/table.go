@@ -12,6 +12,9 @@ type table struct {
 	allow   map[string][]string // names by door
 }
 
+// lists names the setting that allows commands, by door.
+var lists = map[string]string{DoorDevicebound: "allow", DoorMethods: "allow_methods", DoorLocal: "allow_local"}
+
 func (t *table) names() []string {
 	names := make([]string, len(t.actions))
 	for i := range t.actions {
@@ -33,7 +36,7 @@ func (t *table) find(name, door string) (*Action, *RejectError) {
 			fmt.Sprintf("unknown command %s%s; known: %s", quote(name), didYouMean(name, names), known)}
 	}
 	if !slices.Contains(t.allow[door], name) {
-		return nil, &RejectError{ConditionNotAllowed, fmt.Sprintf("command %q is not allowed on this gateway (door %s)", name, door)}
+		return nil, &RejectError{ConditionNotAllowed, fmt.Sprintf("command %q is not allowed on this gateway (door %s): its configuration would name it in commands.%s", name, door, lists[door])}
 	}
 	return &t.actions[i], nil
 }

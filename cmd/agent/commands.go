@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fieldpost/internal/agent"
+	"fieldpost/internal/config"
 	"fieldpost/internal/diag"
 	"fieldpost/store"
 )
@@ -59,6 +60,7 @@ func runCommands(ctx context.Context, e env, args []string) int {
 func runCommandHelp(ctx context.Context, e env, args []string) int {
 	f := flags(e, "commands help")
 	to := addressed(f)
+	path := f.String("config", defaultConfig, "configuration `file` to go by when no agent answers")
 	names, code, ok := parseArguments(e, f, args)
 	switch {
 	case !ok:
@@ -67,6 +69,9 @@ func runCommandHelp(ctx context.Context, e env, args []string) int {
 		return misused(e, f, "name one command, or none for the list")
 	}
 	answer, err := to.client().Commands(ctx)
+	if errors.Is(err, diag.ErrNoAgent) {
+		answer, err = describe(e, *path), nil
+	}
 	write := diag.WriteCommandList
 	if len(names) == 1 {
 		write = func(w io.Writer, c diag.Commands) error { return diag.WriteCommandHelp(w, c, names[0]) }
@@ -75,6 +80,17 @@ func runCommandHelp(ctx context.Context, e env, args []string) int {
 		answer.Journal = nil
 	}
 	return show(e, to, answer, err, write)
+}
+
+// describe tells the commands without an agent to ask.
+func describe(e env, path string) diag.Commands {
+	by := path
+	cfg, problems := readConfig(path)
+	if cfg == nil || len(problems) > 0 {
+		cfg, by = config.Default(), "the default configuration"
+	}
+	fmt.Fprintf(e.err, "no agent answers at the socket: this is by %s\n", by)
+	return agent.Describe(cfg)
 }
 
 func runCommandRun(ctx context.Context, e env, args []string) int {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -8,14 +9,27 @@ import (
 	"time"
 
 	"fieldpost/c2d"
+	"fieldpost/internal/config"
 	"fieldpost/internal/diag"
 	"fieldpost/store"
 )
 
 func (a *Agent) commandsReport() diag.Commands {
-	var report diag.Commands
-	allowed := a.cfg.Commands
-	for _, action := range a.commands.Actions() {
+	report := diag.Commands{Actions: described(a.commands.Actions(), a.cfg.Commands), Journal: Journal(a.store.Journal().Entries())}
+	if stats := a.store.Stats(); !stats.Ready {
+		report.Opening = cmp.Or(stats.Opening, "the queue is being opened")
+	}
+	return report
+}
+
+// Describe tells what an agent of this configuration could be commanded.
+func Describe(cfg *config.Config) diag.Commands {
+	actions := slices.SortedFunc(slices.Values((&Agent{cfg: cfg}).actions()), func(a, b c2d.Action) int { return cmp.Compare(a.Name, b.Name) })
+	return diag.Commands{Actions: described(actions, cfg.Commands)}
+}
+
+func described(actions []c2d.Action, allowed config.Commands) (list []diag.Action) {
+	for _, action := range actions {
 		w := diag.Action{
 			Name: action.Name, Help: action.Help, Allowed: slices.Contains(allowed.Allow, action.Name),
 			Repeat: action.Repeat.String(), DryRun: action.DryRun != nil,
@@ -33,10 +47,9 @@ func (a *Agent) commandsReport() diag.Commands {
 				Name: arg.Name, Type: arg.Type, Required: arg.Required, Min: arg.Min, Max: arg.Max, OneOf: arg.OneOf, Help: arg.Help,
 			})
 		}
-		report.Actions = append(report.Actions, w)
+		list = append(list, w)
 	}
-	report.Journal = Journal(a.store.Journal().Entries())
-	return report
+	return list
 }
 
 // Journal lists entries of a journal as a technician is shown them.

@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -45,6 +46,12 @@ func (r *running) results() (out []store.Record) {
 func TestEveryActionIsDescribed(t *testing.T) {
 	r := run(t, load(t, "[commands]\nallow = [\"ping\"]\nallow_methods = []\nallow_local = [\"board.reboot\"]\n"), Parts{Root: t.TempDir()})
 	report := r.commandsReport()
+	if offline := Describe(r.cfg).Actions; !reflect.DeepEqual(offline, report.Actions) {
+		t.Errorf("without an agent: %+v", offline)
+	}
+	if fresh := New(r.cfg, Parts{Root: t.TempDir()}).commandsReport(); fresh.Opening == "" {
+		t.Error("a journal that was not read is shown as empty")
+	}
 	want := []string{"agent.restart", "board.reboot", "deadletter.retry", "log.level", "output.pulse", "output.set", "output.toggle",
 		"ping", "queue.flush", "queue.stat", "sensor.enable", "sensor.interval", "sensor.read"}
 	var names []string

@@ -32,6 +32,7 @@ func TestCommandsText(t *testing.T) {
 		},
 	}
 	golden(t, "commands", func(w io.Writer) error { return WriteCommands(w, c) })
+	golden(t, "commands-opening", func(w io.Writer) error { return WriteCommands(w, Commands{Opening: "checking\x1b queue.db"}) })
 	golden(t, "commands-none", func(w io.Writer) error { return WriteCommands(w, Commands{Actions: c.Actions}) })
 	golden(t, "commands-list", func(w io.Writer) error { return WriteCommandList(w, c) })
 	golden(t, "commands-help", func(w io.Writer) error { return WriteCommandHelp(w, c, "output.pulse") })

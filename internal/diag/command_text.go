@@ -14,6 +14,10 @@ import (
 // of them.
 func WriteCommands(w io.Writer, c Commands) error {
 	p := new(page)
+	if c.Opening != "" {
+		p.line("the journal is not read yet: %s", clean(c.Opening))
+		return p.to(w)
+	}
 	if len(c.Journal) == 0 {
 		p.line("no command was received yet")
 		p.hint("", "agent commands help lists what there is")

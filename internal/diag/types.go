@@ -162,7 +162,8 @@ func (n *Number) UnmarshalJSON(b []byte) error {
 // Commands is the answer of GET /v1/commands.
 type Commands struct {
 	Actions []Action  `json:"actions"`
-	Journal []Command `json:"journal"` // newest first
+	Journal []Command `json:"journal"`           // newest first
+	Opening string    `json:"opening,omitempty"` // why the journal is not known yet
 }
 
 // Action is a command that the agent knows.
