@@ -162,10 +162,14 @@ func (s *sending) run(ctx context.Context, std streams, m service.C2D) error {
 	if err := s.printOutcome(std.out, record, time.Since(sent)); err != nil {
 		return err
 	}
-	if record.Status != service.StatusSuccess {
-		return fmt.Errorf("device %s did not complete message %s: %s", record.DeviceID, record.MessageID, record.Status)
+	if record.Status == service.StatusSuccess {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("device %s did not complete message %s: %s", record.DeviceID, record.MessageID, record.Status)
+	if record.Status == service.StatusRejected {
+		return &hinted{err, "why is in the result of the device, which has this correlation id: hub events --json --from 15m --device " + record.DeviceID}
+	}
+	return err
 }
 
 // await returns the record about one message; those about others are noted.
