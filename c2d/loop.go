@@ -77,7 +77,7 @@ type Loop struct {
 	slots  chan struct{} // taken out by each command in work, put back when its outcome stands
 	count  counters
 
-	without atomic.Pointer[string] // the hub has no direct methods, in its words; nil while it does not say so
+	without atomic.Pointer[string] // condition with which the hub said that it has no direct methods; nil while it does not say so
 
 	actions context.Context // of every running action; ends with Shutdown
 	stop    context.CancelCauseFunc

@@ -32,8 +32,8 @@ func (l *Loop) Methods() *Methods { return &Methods{l} }
 // Name returns "methods".
 func (*Methods) Name() string { return "methods" }
 
-// WithoutMethods returns the words in which the hub said that it has no direct
-// methods, as those of the basic tier; empty while it does not say so.
+// WithoutMethods returns the condition with which the hub said that it has no
+// direct methods, as those of the basic tier; empty while it does not say so.
 func (l *Loop) WithoutMethods() string {
 	if why := l.without.Load(); why != nil {
 		return *why
@@ -57,10 +57,10 @@ func (m *Methods) Serve(ctx context.Context, session *amqp.Session) error {
 			l.without.Store(nil)
 			return m.answer(ctx, links)
 		}
-		if !withoutMethods(err) {
+		why := withoutMethods(err)
+		if why == "" {
 			return err
 		}
-		why := err.Error()
 		if old := l.without.Swap(&why); old == nil {
 			l.opt.Log.Warn("hub has no direct methods", "err", err, "hint", "hubs of the basic tier have none; commands.allow_methods = [] has the agent not ask for them")
 		}
@@ -74,18 +74,21 @@ func (m *Methods) Serve(ctx context.Context, session *amqp.Session) error {
 	}
 }
 
-// withoutMethods tells the answer of a hub that has no methods from failures.
-// Source: Azure IoT Hub error codes, 403010.
-func withoutMethods(err error) bool {
+// withoutMethods returns the condition of a hub that has no methods, and nothing
+// for other failures. Source: Azure IoT Hub error codes, 403010.
+func withoutMethods(err error) string {
 	var said *amqp.Error
 	if !refused(err) || !errors.As(err, &said) {
-		return false
+		return ""
 	}
 	switch said.Condition {
 	case amqp.ErrCondNotFound, amqp.ErrCondNotAllowed, amqp.ErrCondNotImplemented:
-		return true
+		return string(said.Condition)
 	}
-	return strings.Contains(said.Description, "403010")
+	if strings.Contains(said.Description, "403010") {
+		return string(said.Condition) + " 403010"
+	}
+	return ""
 }
 
 // attach opens both links. To have the receiver attached is to be ready for

@@ -191,7 +191,7 @@ func linkParts(link uplink.LinkState, drain uplink.DrainStats, withoutMethods st
 	}
 	hub := &parts[at(uplink.CauseHub)]
 	if hub.State == diag.OK && withoutMethods != "" {
-		hub.Reason, hub.Hint = "has no direct methods: "+withoutMethods, "hubs of the basic tier have none: set commands.allow_methods = []"
+		hub.Reason, hub.Hint = "has no direct methods: they are refused with "+withoutMethods, "hubs of the basic tier have none: set commands.allow_methods = []"
 	}
 	if hub.State == diag.OK && drain.HeldBy != "" {
 		again := max(0, time.Until(drain.HeldUntil)).Round(time.Second)

@@ -54,8 +54,8 @@ func TestLinkParts(t *testing.T) {
 // A hub without methods is told of and is no broken hub.
 func TestHubWithoutMethodsIsFine(t *testing.T) {
 	online := uplink.LinkState{Phase: uplink.PhaseOnline}
-	p := linkParts(online, uplink.DrainStats{}, "not in this tier")[2]
-	if p.State != diag.OK || p.Reason != "has no direct methods: not in this tier" || p.Hint == "" {
+	p := linkParts(online, uplink.DrainStats{}, "amqp:not-allowed")[2]
+	if p.State != diag.OK || p.Reason != "has no direct methods: they are refused with amqp:not-allowed" || p.Hint == "" {
 		t.Errorf("hub %+v", p)
 	}
 	if p := linkParts(online, uplink.DrainStats{}, "")[2]; p.Reason != "" {
