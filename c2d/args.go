@@ -160,7 +160,7 @@ func (a Arg) duration(raw json.RawMessage) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is not a duration such as \"500ms\" or \"1m30s\"", quote(s))
 	}
-	return d, a.within(d.Seconds(), s)
+	return d, a.within(d.Seconds(), clip(s))
 }
 
 func (a Arg) within(v float64, shown string) error {
