@@ -169,7 +169,7 @@ group = "water"
 		},
 		Outputs: []Output{
 			{Name: "pump", Line: "GPIO17", Initial: true},
-			{Name: "valve", Line: "GPIO18", Safe: true, SafeAfter: time.Hour, MinOn: 500 * time.Millisecond, MinOff: 2 * time.Minute, Group: "water"},
+			{Name: "valve", Line: "GPIO18", Initial: true, Safe: true, SafeAfter: time.Hour, MinOn: 500 * time.Millisecond, MinOff: 2 * time.Minute, Group: "water"},
 		},
 	}
 	if got := bare(c); !reflect.DeepEqual(got, want) {

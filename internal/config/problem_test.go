@@ -246,6 +246,41 @@ group = "a b"
 			`17: output.min_on: 0s is out of range: 10ms to 24h`,
 			`18: output.safe_after: 25h is out of range: 1s to 24h`,
 			`19: output.group: "a b" is not a name | letters, digits, - and _, at most 64`}},
+		{"a group that starts with two on", "version = 1\n" + `[[output]]
+name = "up"
+line = "GPIO1"
+group = "motor"
+initial = true
+[[output]]
+name = "down"
+line = "GPIO2"
+group = "motor"
+safe = true
+[[output]]
+name = "left"
+line = "GPIO3"
+group = "turn"
+initial = false
+safe = true
+[[output]]
+name = "right"
+line = "GPIO4"
+group = "turn"
+initial = true
+`, []string{
+			`11: output.initial: output "up" of group "motor" is on too: at most one of a group may be`}},
+		{"two of a group safe and on", "version = 1\n" + `[[output]]
+name = "up"
+line = "GPIO1"
+group = "motor"
+safe = true
+[[output]]
+name = "down"
+line = "GPIO2"
+group = "motor"
+safe = true
+`, []string{
+			`11: output.safe: output "up" of group "motor" is on too: at most one of a group may be`}},
 		{"unknown source", "version = 1\n[[sensor]]\nname = \"s\"\nsource = \"bme289\"\nbus = \"x\"\n", []string{
 			`4: sensor.source: "bme289" is not one of host, bme280, simulated (nearest: bme280)`}},
 		{"unknown bus", "version = 1\n" + bus + "[[sensor]]\nname = \"s\"\nsource = \"bme280\"\nbus = \"c\"\n[[sensor]]\nname = \"t\"\nsource = \"bme280\"\nbus = \"spi\"\naddress = 0x77\n", []string{

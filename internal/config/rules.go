@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,8 +20,10 @@ func (c *checker) rules() {
 	c.once("sensor", "name", len(c.config.Sensors), func(i int) string { return c.config.Sensors[i].Name })
 	c.once("output", "name", len(c.config.Outputs), func(i int) string { return c.config.Outputs[i].Name })
 	c.once("output", "line", len(c.config.Outputs), func(i int) string { return c.config.Outputs[i].Line })
-	c.group("initial", func(o Output) bool { return o.Initial })
-	c.group("safe", func(o Output) bool { return o.Safe })
+	c.initial()
+	if c.group("safe", func(o Output) bool { return o.Safe }) {
+		c.group("initial", func(o Output) bool { return o.Initial })
+	}
 	for i := range c.config.Sensors {
 		c.place(i)
 	}
@@ -80,21 +83,34 @@ func (c *checker) once(section, name string, count int, value func(int) string) 
 	}
 }
 
+// initial starts an output at its safe level unless it is to start at another.
+func (c *checker) initial() {
+	for i := range c.config.Outputs {
+		if o := &c.config.Outputs[i]; c.line(item("output", i, "initial")) == 0 {
+			o.Initial = o.Safe
+		}
+	}
+}
+
 // group checks that a level which the agent sets by itself leaves at most one
-// output of each group on.
-func (c *checker) group(name string, on func(Output) bool) {
+// output of each group on, and returns whether it does.
+func (c *checker) group(name string, on func(Output) bool) (fine bool) {
+	fine = true
 	first := make(map[string]string)
 	for i, o := range c.config.Outputs {
 		if o.Group == "" || !on(o) {
 			continue
 		}
 		if other, taken := first[o.Group]; taken {
-			c.add(c.line(item("output", i, name)), pathOf("output", name),
+			fine = false
+			at := cmp.Or(c.line(item("output", i, name)), c.line(item("output", i, "safe")))
+			c.add(at, pathOf("output", name),
 				fmt.Sprintf("output %s of group %s is on too: at most one of a group may be", quote(other), quote(o.Group)), "")
 			continue
 		}
 		first[o.Group] = o.Name
 	}
+	return fine
 }
 
 // place checks that a sensor's bus and address fit its source, and gives the
