@@ -37,6 +37,7 @@ type ending struct {
 	overrun  bool            // the action still occupies the target
 	busy     bool            // abandoned: because of something that passes
 
+	unwritten *result   // undecided: what the journal did not take
 	orphan    bool      // abandoned because of another message with the same message-id
 	holdUntil time.Time // abandoned: not to be released before
 }
@@ -81,6 +82,9 @@ func (l *Loop) decide(ctx context.Context, c *command, k *ticket, until time.Tim
 		return abandon(err)
 	}
 	l.at(PointBegun, c)
+	if r := l.memory.unwritten(c.identity); r != nil && state.Phase == store.PhaseStarted {
+		return l.finish(c, *r)
+	}
 	switch {
 	case state.Phase == store.PhaseDuplicate && state.Outcome.Verdict == store.Pending:
 		return l.orphan(c)

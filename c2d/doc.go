@@ -34,11 +34,12 @@
 // Before an action runs, its intent is on disk (Journal.Begin); before a command
 // is settled, its outcome and its result are (Journal.Finish). So after a lost
 // link or a power cut a redelivered command is settled again with the outcome it
-// had. A command that was begun and has no outcome is run again if its Action is
-// Repeatable; a Resumable one decides itself; otherwise it is rejected: it may
-// have happened. Recover does so at the start for what nobody sends again. Two
-// messages with the same message-id are one command: the second gets the outcome
-// of the first. This holds while the journal remembers the first.
+// had. An outcome that the journal does not take is kept in memory for the next
+// delivery. A command that was begun and whose outcome nobody knows is run again
+// if its Action is Repeatable; a Resumable one decides itself; otherwise it is
+// rejected: it may have happened. Recover does so at the start for what nobody
+// sends again. Two messages with the same message-id are one command: the second
+// gets the outcome of the first. This holds while the journal remembers the first.
 //
 // The hub locks a delivered message for 60 s. A busy gateway holds a command
 // under that lock before it is released; a command that was released twice and

@@ -13,7 +13,8 @@ import (
 
 // finish puts the outcome and the result record in the journal, or the outcome
 // and the promise of a result. It tries as long as somebody waits; then the
-// command stays begun and is not settled.
+// command stays begun and is not settled; what it came to is kept in memory, without
+// the result, for its next delivery.
 func (l *Loop) finish(c *command, r result) ending {
 	o := store.Outcome{Verdict: store.Completed}
 	if r.err != nil {
@@ -21,7 +22,13 @@ func (l *Loop) finish(c *command, r result) ending {
 	}
 	if err := l.write(c, o, r); err != nil {
 		l.opt.Log.Error("outcome of a command is not in the journal", "command", c.journal.Name, "message-id", c.label, "outcome", o.Verdict, "err", err)
-		return ending{kind: undecided, reason: err.Error(), duration: r.duration, overrun: r.overrun}
+		e := ending{kind: undecided, reason: err.Error(), duration: r.duration, overrun: r.overrun}
+		r.overrun = false
+		if r.err == nil {
+			r.value, r.note = json.RawMessage("null"), "the result was not stored: "+err.Error()
+		}
+		e.unwritten = &r
+		return e
 	}
 	l.at(PointFinished, c)
 	switch {

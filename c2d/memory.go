@@ -24,6 +24,7 @@ type past struct {
 	outcome     store.Outcome // Pending while there is none
 	releases    int
 	orphanSince time.Time // when it was first found to be an orphan
+	unwritten   *result   // what it came to, while the journal did not take that; nil = nothing
 }
 
 // attempt is one command on its way. Further deliveries of it wait for its end.
@@ -65,7 +66,9 @@ func (m *memory) conclude(identity string, a *attempt, e ending) {
 			p.orphanSince = time.Now()
 		}
 	case decided:
-		p.outcome = e.outcome
+		p.outcome, p.unwritten = e.outcome, nil
+	case undecided:
+		p.unwritten = e.unwritten
 	}
 	delete(m.attempts, identity)
 	a.end = e
@@ -94,6 +97,16 @@ func (m *memory) recall(identity string) (store.Outcome, int) {
 		return p.outcome, p.releases
 	}
 	return store.Outcome{}, 0
+}
+
+// unwritten returns what a command came to that the journal knows as begun.
+func (m *memory) unwritten(identity string) *result {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p := m.past[identity]; p != nil {
+		return p.unwritten
+	}
+	return nil
 }
 
 func (m *memory) orphanSince(identity string) time.Time {
