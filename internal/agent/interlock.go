@@ -106,25 +106,25 @@ func (o *outputs) run(ctx context.Context) error {
 	}
 }
 
+// overdue says that an output should be at its safe level by now. The caller holds
+// mu.
+func (o *outputs) overdue(out *output) bool {
+	return !o.down.IsZero() && out.cfg.SafeAfter > 0 && !out.safe && time.Since(o.down) >= out.cfg.SafeAfter
+}
+
 // guard sets what is due to its safe level, once per loss of the link, and returns
-// when to look again; 0 = when the link moves.
+// when to look again; 0 = when the link moves. It takes the lines that could not be had.
 func (o *outputs) guard() (next time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.down.IsZero() {
-		return 0
-	}
+	next = o.take()
 	var due []*output
 	for _, out := range o.all {
-		if out.cfg.SafeAfter == 0 || out.safe {
-			continue
-		}
-		left := out.cfg.SafeAfter - time.Since(o.down)
-		if left <= 0 {
-			due, left = append(due, out), safeRetry
-		}
-		if next == 0 || left < next {
-			next = left
+		switch {
+		case o.overdue(out):
+			due, next = append(due, out), min(next, safeRetry)
+		case !o.down.IsZero() && out.cfg.SafeAfter > 0 && !out.safe:
+			next = min(next, out.cfg.SafeAfter-time.Since(o.down))
 		}
 	}
 	if len(due) == 0 {

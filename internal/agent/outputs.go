@@ -12,8 +12,12 @@ import (
 	"fieldpost/internal/config"
 )
 
+// takeRetry is the time between two attempts to take lines that cannot be had.
+const takeRetry = 30 * time.Second
+
 // outputs holds the configured outputs. One that cannot be had at start, or whose
-// line is gone, is tried again at each use: a line may appear with its expander.
+// line is gone, is tried again at each use, and by run: a line may appear with its
+// expander, or late in the boot of the board.
 // What an output is set to is known here alone; a line is never asked.
 type outputs struct {
 	lines board.Lines
@@ -23,6 +27,7 @@ type outputs struct {
 	mu     sync.Mutex
 	all    []*output // as configured
 	down   time.Time // since when there is no link; zero while there is one
+	tried  time.Time // when run tried last to take what is not there
 	stuck  string    // why outputs are not at their safe level although it is time; empty = nothing to tell
 	closed bool
 }
@@ -51,6 +56,7 @@ func (o *outputs) start() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.down = time.Now()
+	o.tried = o.down
 	for _, out := range o.all {
 		out.on, out.since = out.cfg.Initial, o.down
 		if err := o.drive(out, out.cfg.Initial); err != nil {
@@ -86,6 +92,25 @@ func (o *outputs) drive(out *output, on bool) error {
 	out.line = line
 	out.done(on)
 	return nil
+}
+
+// take takes the lines that cannot be had, each with the level that its output has
+// otherwise, when it is time to, and returns when to look again; 0 = there are no
+// outputs. The caller holds mu.
+func (o *outputs) take() (next time.Duration) {
+	if len(o.all) == 0 {
+		return 0
+	}
+	if left := takeRetry - time.Since(o.tried); left > 0 {
+		return left
+	}
+	o.tried = time.Now()
+	for _, out := range o.all {
+		if out.line == nil && !o.overdue(out) && o.drive(out, out.on) == nil {
+			o.log.Info("output available", "output", out.cfg.Name, "line", out.cfg.Line, "on", out.on)
+		}
+	}
+	return takeRetry
 }
 
 func (out *output) done(on bool) {

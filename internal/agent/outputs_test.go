@@ -1,12 +1,14 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"fieldpost/board"
 	"fieldpost/board/boardsim"
@@ -121,6 +123,34 @@ func TestLineGone(t *testing.T) {
 		b.want("taken anew", "fan=true")
 		if name, err := b.missing(); err != nil {
 			t.Errorf("missing %q: %v", name, err)
+		}
+	})
+}
+
+// A line that appears late is taken with the level that its output has by then.
+func TestLineAppears(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, config.Output{Name: "fan", Initial: true}, config.Output{Name: "lamp"})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- b.run(ctx) }()
+		b.link(true)
+		time.Sleep(time.Hour)
+		b.fail(errors.New("no such chip"), board.ErrGone)
+		b.try("fan", false)
+		time.Sleep(time.Hour)
+		if _, there := b.level("fan"); there {
+			t.Error("a line without a chip was taken")
+		}
+		b.fail(nil, nil)
+		time.Sleep(takeRetry + time.Second)
+		if on, there := b.level("fan"); !on || !there {
+			t.Errorf("the chip is back: on %v, there %v", on, there)
+		}
+		b.want("taken by itself", "fan=true lamp=false")
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
 	})
 }
