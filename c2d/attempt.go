@@ -96,7 +96,7 @@ func (l *Loop) decide(ctx context.Context, c *command, k *ticket, until time.Tim
 		c.resume = true
 	case state.Phase == store.PhaseStarted && c.action.Repeat == Once:
 		c.reject = &RejectError{ConditionInterrupted, "interrupted: the agent ended while the command ran, it may have happened"}
-	case state.Unsure && c.reject == nil && c.action.Repeat == Once && c.journal.Door != DoorMethods:
+	case state.Unsure && c.reject == nil && c.action.Repeat == Once && !c.fresh:
 		c.reject = &RejectError{ConditionInterrupted, "the journal was lost after this command was sent: it may have happened"}
 	}
 	if c.reject != nil {

@@ -27,6 +27,7 @@ type command struct {
 	journal    store.Command
 	identity   string // what makes two deliveries the same command
 	label      string // message-id, or what stands for it: for people and as correlation-id
+	fresh      bool   // it cannot have come before
 	received   time.Time
 	expires    time.Time // zero = never
 	deliveries int       // earlier deliveries that were given back, as the hub counts them
@@ -53,6 +54,7 @@ type member struct {
 func (t *table) decode(m *message) *command {
 	c := &command{
 		journal:    store.Command{MessageID: m.id, Seq: m.seq, EnqueuedAt: m.enqueued, Door: m.door},
+		fresh:      m.fresh,
 		received:   m.received,
 		expires:    m.expires,
 		deliveries: m.deliveries,

@@ -18,6 +18,7 @@ const answerMargin = courtesy + time.Second
 type Request struct {
 	Door   string        // DoorMethods or DoorLocal
 	ID     string        // what makes two requests the same command; at most 128 bytes, not empty
+	Fresh  bool          // ID was made for this request: a journal that is lost cannot have had it
 	Name   string        // of the command
 	Args   []byte        // a JSON object; empty or null = no arguments
 	Within time.Duration // the answer is there by then; default Options.AnswerIn, at least 3 s
@@ -46,7 +47,7 @@ func (l *Loop) Do(ctx context.Context, r Request) (answer Answer, told func()) {
 	r.Within = max(r.Within, answerMargin+time.Second)
 	now := time.Now()
 	m := &message{
-		door: r.Door, enqueued: l.opt.Clock.Now().Wall, received: now,
+		door: r.Door, fresh: r.Fresh, enqueued: l.opt.Clock.Now().Wall, received: now,
 		holdUntil:  now.Add(min(l.opt.Hold, r.Within/2)),
 		lockUntil:  now.Add(r.Within),
 		deadline:   now.Add(r.Within - answerMargin),

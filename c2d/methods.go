@@ -170,7 +170,7 @@ func (m *Methods) do(ctx context.Context, id amqp.UUID, request *amqp.Message) (
 	if problem != "" {
 		return refuse(ConditionDecode, problem)
 	}
-	return m.loop.Do(ctx, Request{Door: DoorMethods, ID: id.String(), Name: name, Args: payload})
+	return m.loop.Do(ctx, Request{Door: DoorMethods, ID: id.String(), Fresh: true, Name: name, Args: payload})
 }
 
 // reply sends an answer. When it cannot be sent the caller runs into its own

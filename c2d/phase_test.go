@@ -76,6 +76,22 @@ func TestUnsure(t *testing.T) {
 	}
 }
 
+// A request whose id was made for it cannot have been in a journal that is lost.
+func TestUnsureAndFresh(t *testing.T) {
+	for _, door := range []string{DoorMethods, DoorLocal} {
+		for fresh, want := range map[bool]string{true: "completed", false: "rejected"} {
+			synctest.Test(t, func(t *testing.T) {
+				x := Action{Name: "x", Run: stubRun}
+				r := newRig(t, doors(Options{}, x), x)
+				r.journal.unsure = true
+				if a := r.do(Request{Door: door, ID: "r1", Fresh: fresh, Name: "x"}); a.Outcome != want {
+					t.Errorf("%s, fresh %v: %s %s, want %s", door, fresh, a.Outcome, a.Error, want)
+				}
+			})
+		}
+	}
+}
+
 // A duplicate of a message that an earlier run of the agent began waits for the
 // original.
 func TestDuplicateOfInterrupted(t *testing.T) {

@@ -32,6 +32,7 @@ const (
 // message is a delivery without its AMQP clothes.
 type message struct {
 	door       string // one of the Door constants
+	fresh      bool   // it cannot have come before
 	id         string // message-id as text, "" when the sender gave none
 	seq        uint64
 	enqueued   time.Time

@@ -75,13 +75,14 @@ func Journal(entries []store.JournalEntry) []diag.Command {
 // localCommand carries out a command of the socket.
 func (a *Agent) localCommand(ctx context.Context, r diag.CommandRequest) (diag.CommandAnswer, error) {
 	peer, _ := diag.PeerFrom(ctx)
-	if r.ID == "" {
+	fresh := r.ID == ""
+	if fresh {
 		var id [8]byte
 		_, _ = rand.Read(id[:]) // never fails
 		r.ID = "local-" + hex.EncodeToString(id[:])
 	}
 	answer, told := a.commands.Do(ctx, c2d.Request{
-		Door: c2d.DoorLocal, ID: r.ID, Name: r.Name, Args: r.Args,
+		Door: c2d.DoorLocal, ID: r.ID, Fresh: fresh, Name: r.Name, Args: r.Args,
 		Within: time.Duration(r.WithinS * float64(time.Second)),
 	})
 	a.parts.Log.Info("command at the socket", "name", r.Name, "message-id", r.ID, "outcome", answer.Outcome, "by_uid", peer.UID)
