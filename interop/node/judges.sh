@@ -32,6 +32,7 @@ node_judges() {
 		skip "telemetry of an X.509 device, over $1: there is no openssl to make a certificate with"
 	fi
 	node_judge 'commands and feedback' commands "$1" gateway-1
+	node_judge 'every end of a command' feedback "$1" gateway-1
 	node_judge 'twin' twin "$1" gateway-1
 	node_judge 'direct methods' methods "$1" gateway-1
 }
