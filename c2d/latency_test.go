@@ -29,18 +29,34 @@ func BenchmarkCommand(b *testing.B) {
 					p.told(p.send("", "echo", ""), service.StatusSuccess)
 				}
 				one()
-				var took []time.Duration
-				for b.Loop() {
-					began := time.Now()
-					one()
-					took = append(took, time.Since(began))
-				}
-				slices.Sort(took)
-				for _, q := range []int{50, 99} {
-					b.ReportMetric(float64(took[(len(took)-1)*q/100].Microseconds())/1000, fmt.Sprintf("p%d-ms", q))
-				}
-				b.ReportMetric(float64(a.store.Stats().Syncs)/float64(len(took)+1), "syncs/command")
+				n := percentiles(b, one)
+				b.ReportMetric(float64(a.store.Stats().Syncs)/float64(n+1), "syncs/command")
 			})
 		}
 	}
+}
+
+// BenchmarkFeedbackRule is the time from a lone command sent to its feedback
+// received, from a hub that lets feedback wait 15 s for more. At most three
+// commands fit into the minute of a test.
+func BenchmarkFeedbackRule(b *testing.B) {
+	p := newPost(b, hub.Options{FeedbackEvery: 15 * time.Second})
+	p.sync = true
+	p.agent(c2d.Options{}, c2d.Action{Name: "echo", Args: echoArgs, Run: echo})
+	percentiles(b, func() { p.told(p.send("", "echo", ""), service.StatusSuccess) })
+}
+
+// percentiles reports how long f takes, and returns how often it was run.
+func percentiles(b *testing.B, f func()) int {
+	var took []time.Duration
+	for b.Loop() {
+		began := time.Now()
+		f()
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	for _, q := range []int{50, 99} {
+		b.ReportMetric(float64(took[(len(took)-1)*q/100].Microseconds())/1000, fmt.Sprintf("p%d-ms", q))
+	}
+	return len(took)
 }

@@ -37,7 +37,9 @@ func newPost(t testing.TB, opt hub.Options) *post {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	opt.FeedbackEvery = 10 * time.Millisecond
+	if opt.FeedbackEvery == 0 {
+		opt.FeedbackEvery = 10 * time.Millisecond
+	}
 	h, err := hub.New(opt)
 	p := &post{TB: t, ctx: ctx, hub: h, roots: x509.NewCertPool(), dir: t.TempDir()}
 	p.must(err)

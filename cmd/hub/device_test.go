@@ -70,8 +70,8 @@ func (d *testDevice) send(ctx context.Context, messageID, body string) error {
 	}, nil)
 }
 
-// settle answers every message until ctx ends.
-func (d *testDevice) settle(ctx context.Context, accept bool) {
+// settle answers every message with accept, reject or release until ctx ends.
+func (d *testDevice) settle(ctx context.Context, verdict string) {
 	receiver, err := d.session.NewReceiver(ctx, "/devices/"+d.id+"/messages/devicebound", nil)
 	if err != nil {
 		return
@@ -81,10 +81,13 @@ func (d *testDevice) settle(ctx context.Context, accept bool) {
 		if err != nil {
 			return
 		}
-		if accept {
+		switch verdict {
+		case "accept":
 			err = receiver.AcceptMessage(ctx, msg)
-		} else {
+		case "reject":
 			err = receiver.RejectMessage(ctx, msg, nil)
+		case "release":
+			err = receiver.ReleaseMessage(ctx, msg)
 		}
 		if err != nil {
 			return

@@ -42,6 +42,7 @@ func TestStories(t *testing.T) {
 			"certificate": certificate,
 			"methods":     methods,
 			"report":      reportTwin,
+			"until":       until,
 			"unpack":      unpack,
 		},
 	})
@@ -61,6 +62,17 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
 	}
+}
+
+// until TEXT COMMAND...: runs the command again and again until its output has the text.
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	for hang := time.Now().Add(hangLimit); time.Now().Before(hang); {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if strings.Contains(ts.ReadFile("stdout"), args[0]) {
+			return
+		}
+	}
+	ts.Fatalf("%v never said %q", args[1:], args[0])
 }
 
 // serve FILE FLAGS...: hub serve --json until the story ends; its first line is
@@ -115,7 +127,7 @@ func telemetry(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // device HUBFILE DEVICE VERDICT: from now on the device answers every message
-// with accept or reject.
+// with accept, reject or release.
 func device(ts *testscript.TestScript, _ bool, args []string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	d, err := dialDevice(ctx, ts.MkAbs(args[0]), args[1])
@@ -126,7 +138,7 @@ func device(ts *testscript.TestScript, _ bool, args []string) {
 	settled := make(chan struct{})
 	go func() {
 		defer close(settled)
-		d.settle(ctx, args[2] == "accept")
+		d.settle(ctx, args[2])
 	}()
 	ts.Defer(func() {
 		cancel()
