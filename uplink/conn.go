@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type connection struct {
 	link  *Link
 	net   net.Conn
 	meter *meter
+	peer  *framing // over meter: what amqp reads
 	dog   *watchdog
 	ended atomic.Int32 // sessions whose end was never answered
 	amqp  *amqp.Conn
@@ -73,6 +75,7 @@ func (c *connection) open(ctx context.Context, dial func(context.Context, Identi
 	opts := &amqp.ConnOptions{
 		HostName:     id.openHost(),
 		IdleTimeout:  c.link.opts.IdleTimeout,
+		MaxFrameSize: maxFrame,
 		WriteTimeout: c.link.opts.OpTimeout,
 	}
 	switch c.proof {
@@ -88,8 +91,10 @@ func (c *connection) open(ctx context.Context, dial func(context.Context, Identi
 	if err == nil {
 		c.net, c.meter = nc, newMeter(nc)
 		c.dog = newWatchdog(c.link.tenants, c.meter)
-		if c.amqp, err = amqp.NewConn(ctx, c.meter, opts); err != nil {
+		c.peer = newFraming(c.meter, c.link.opts.IdleTimeout)
+		if c.amqp, err = amqp.NewConn(ctx, c.peer, opts); err != nil {
 			cut(nc)
+			err = cmp.Or(c.peer.fault(), err)
 			err = fmt.Errorf("open AMQP connection to %s: %w", id.addr(), id.explainOpen(err))
 		}
 	}
@@ -180,6 +185,9 @@ func (c *connection) serve(ctx context.Context) error {
 	end := time.AfterFunc(stopWithin, func() { cut(c.net) })
 	defer end.Stop()
 	wg.Wait()
+	if err := c.peer.fault(); err != nil {
+		return err
+	}
 	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -52,6 +52,7 @@ const (
 	hintShortLives = "the hub lets us in and hangs up soon after, again and again: the line is bad, or another client is connected with this device id"
 	hintLearned    = "the clock of this machine is behind the certificate of the hub, whose date it goes by from here on"
 	hintStalled    = "everything is made anew; should it come again, the hub or something on the way to it is stuck"
+	hintFraming    = "it is made again by itself; should it stay, check what listens at this host and port, and what is in between"
 	hintUnended    = "the hub answers some requests and not others: it is tried again by itself"
 	hintAbandoned  = "a call into the system does not return: check DNS and disk; should it stay, restart the agent"
 	hintUnknown    = "the hub does not know this device or address: check HostName and DeviceId, and that the device is registered and enabled"
@@ -79,10 +80,13 @@ func diagnose(err error, now clock.Stamp) diagnosis {
 		record   tls.RecordHeaderError
 		netError net.Error
 		stall    *stallError
+		framing  *framingError
 	)
 	switch {
 	case errors.As(err, &stall):
 		return diagnosis{cause: CauseHub, hint: hintStalled}
+	case errors.As(err, &framing):
+		return diagnosis{cause: CauseHub, hint: hintFraming}
 	case errors.As(err, &known):
 		return known.diagnosis
 	case errors.As(err, &none):
