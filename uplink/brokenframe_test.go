@@ -13,9 +13,9 @@ import (
 // and a technician reads what it did.
 func TestHubBreaksTheProtocol(t *testing.T) {
 	for fault, want := range map[string]string{
-		"oversized-frame count=1":  "began a frame of",
+		"oversized-frame count=1":         "began a frame of",
 		"garbage bytes=64 seed=1 count=1": "began a frame of",
-		"half-frame count=1":       "",
+		"half-frame count=1":              "",
 	} {
 		t.Run(fault, func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig, _ *line) {

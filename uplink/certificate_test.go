@@ -131,7 +131,7 @@ func TestStrangeCertificateIsNamed(t *testing.T) {
 	r.start()
 	s := r.until("a refusal", func(s uplink.LinkState) bool { return s.Tenants[0].Restarts > 0 })
 	d := s.Tenants[0]
-	must(t, d.Cause == uplink.CauseIdentity && strings.Contains(d.Hint, "certificate"), "drain %+v", d)
+	must(t, d.Cause == uplink.CauseIdentity && strings.Contains(d.Hint, "this certificate's thumbprint"), "drain %+v", d)
 }
 
 // A certificate that is replaced on disk is used without a restart, and without a

@@ -46,21 +46,24 @@ const (
 const otherClient = "Another AMQP Client"
 
 const (
-	hintKey        = "check the key or the certificate and the device id in the connection string, and that the device is enabled at the hub"
-	hintClock      = "the clock of this machine is wrong or not set: check time synchronisation"
-	hintTwice      = "another client is connected with this device id: one identity belongs to one device; find the other, or give each a device of its own"
-	hintShortLives = "the hub lets us in and hangs up soon after, again and again: the line is bad, or another client is connected with this device id"
-	hintLearned    = "the clock of this machine is behind the certificate of the hub, whose date it goes by from here on"
-	hintStalled    = "everything is made anew; should it come again, the hub or something on the way to it is stuck"
-	hintFraming    = "it is made again by itself; should it stay, check what listens at this host and port, and what is in between"
-	hintUnended    = "the hub answers some requests and not others: it is tried again by itself"
-	hintAbandoned  = "a call into the system does not return: check DNS and disk; should it stay, restart the agent"
-	hintUnknown    = "the hub does not know this device or address: check HostName and DeviceId, and that the device is registered and enabled"
-	hintSuspended  = "the hub is suspended: check the subscription"
-	hintUnfit      = "the hub does not take what this agent asks of it: check the tier of the hub, and for a newer agent"
-	hintPasses     = "trouble inside the hub, or it moves: it is tried again by itself"
-	hintBroken     = "the hub ended it for a reason of its own; it is made again by itself"
-	hintSlower     = "the hub's quota or rate is used up: it recovers by itself, or the hub needs more units"
+	hintKey         = "check the key or the certificate and the device id in the connection string, and that the device is enabled at the hub"
+	hintCertificate = "register this certificate's thumbprint for the device, or have its authority known to the hub"
+	hintGiven       = "the hub does not take the given token: put one in place that is for this device and signed with its key"
+	hintClock       = "the clock of this machine is wrong or not set: check time synchronisation"
+	hintTwice       = "another client is connected with this device id: one identity belongs to one device; find the other, or give each a device of its own"
+	hintShortLives  = "the hub lets us in and hangs up soon after, again and again: the line is bad, or another client is connected with this device id"
+	hintLearned     = "the clock of this machine is behind the certificate of the hub, whose date it goes by from here on"
+	hintStalled     = "everything is made anew; should it come again, the hub or something on the way to it is stuck"
+	hintFraming     = "it is made again by itself; should it stay, check what listens at this host and port, and what is in between"
+	hintMute        = "connections are taken there and TLS gets no answer: check what listens at this host and port, and whether large packets get through (MTU)"
+	hintUnended     = "the hub answers some requests and not others: it is tried again by itself"
+	hintAbandoned   = "a call into the system does not return: check DNS and disk; should it stay, restart the agent"
+	hintUnknown     = "the hub does not know this device or address: check HostName and DeviceId, and that the device is registered and enabled"
+	hintSuspended   = "the hub is suspended: check the subscription"
+	hintUnfit       = "the hub does not take what this agent asks of it: check the tier of the hub, and for a newer agent"
+	hintPasses      = "trouble inside the hub, or it moves: it is tried again by itself"
+	hintBroken      = "the hub ended it for a reason of its own; it is made again by itself"
+	hintSlower      = "the hub's quota or rate is used up: it recovers by itself, or the hub needs more units"
 )
 
 // noIdentityError is what LinkOptions.Identity said.
@@ -176,7 +179,7 @@ func diagnoseCode(code int, now clock.Stamp) (diagnosis, bool) {
 		return diagnosis{cause: CauseHub, slow: true, hint: hintUnfit}, true
 	case 403012, 404001, 404006:
 		return diagnosis{cause: CauseIdentity, refused: true, hint: hintUnknown}, true
-	case 400029, 400030, 404012, 404104: // the hub is upgraded or fails over
+	case 400029, 400030, 404012, 404102, 404103, 404104: // the hub is upgraded or fails over, or thinks we are not there
 		return diagnosis{cause: CauseHub, hint: hintPasses}, true
 	}
 	switch code / 1000 {
@@ -229,11 +232,11 @@ func networkHint(err error) string {
 	case errors.As(err, &dns):
 		return "the name of the hub cannot be resolved: check cable, address and DNS server"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "the host is there but refuses: check host and port, and the firewall for TCP " + amqpsPort
+		return "the host is there but refuses: check host and port, and the firewall for TCP " + amqpsPort + " or " + httpsPort
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
 		return "no way to the hub: check cable, address and default route"
 	default:
-		return "no answer: check the network and that TCP " + amqpsPort + " is let out"
+		return "no answer: check the network and that TCP " + amqpsPort + " or " + httpsPort + " is let out"
 	}
 }
 

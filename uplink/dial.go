@@ -23,7 +23,7 @@ func (r *router) dialTLS(ctx context.Context, id Identity, addr string) (*tls.Co
 	if err := conn.HandshakeContext(ctx); err != nil {
 		cut(raw)
 		if ctx.Err() != nil {
-			err = fmt.Errorf("TLS handshake: %w", ctx.Err())
+			err = &explained{fmt.Errorf("TLS handshake: %w", ctx.Err()), diagnosis{cause: CauseNetwork, hint: hintMute}}
 		}
 		return nil, via.explain(err)
 	}

@@ -42,7 +42,7 @@ func hintOf(err error, other string) string {
 func (id Identity) explainOpen(err error) error {
 	switch text := err.Error(); {
 	case strings.HasPrefix(text, "SASL PLAIN auth failed with code 0x1:"):
-		return &auth.RefusedError{Status: 401, Description: "SASL PLAIN"}
+		return id.explainGiven(&auth.RefusedError{Status: 401, Description: "SASL PLAIN"})
 	case strings.HasPrefix(text, "SASL PLAIN auth failed"):
 		return &explained{err, diagnosis{cause: CauseHub, slow: true}}
 	case strings.HasPrefix(text, "no supported auth mechanism"):
@@ -61,8 +61,16 @@ func (id Identity) explainToken(err error, now clock.Stamp) error {
 		return &explained{fmt.Errorf("the given token ended on %s: %w", ends.UTC().Format(time.RFC3339), err),
 			diagnosis{cause: CauseIdentity, refused: true, hint: "a new token has to be put in place; it is used at once"}}
 	default:
-		return err
+		return id.explainGiven(err)
 	}
+}
+
+// explainGiven says of a refusal that the token was given: no other can be made.
+func (id Identity) explainGiven(err error) error {
+	if identityRefused(err) && id.Key.IsZero() {
+		return &explained{err, diagnosis{cause: CauseIdentity, refused: true, hint: hintGiven}}
+	}
+	return err
 }
 
 // explainCertificate says whose certificate a TLS alert is about.
@@ -72,5 +80,5 @@ func (id Identity) explainCertificate(err error) error {
 		return err
 	}
 	return &explained{fmt.Errorf("%v is refused: %w", id.Certificate, err), diagnosis{cause: CauseIdentity, refused: true,
-		hint: "register this certificate's thumbprint for the device, or have its authority known to the hub"}}
+		hint: hintCertificate}}
 }

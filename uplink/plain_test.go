@@ -118,6 +118,21 @@ func TestEndedTokenIsNamed(t *testing.T) {
 	must(t, strings.Contains(s.Hint, "new token"), "hint %q", s.Hint)
 }
 
+// A given token that is refused cannot be made anew: the hint is not about a key.
+func TestRefusedGivenTokenIsNamed(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		r := newRig(t, hub.Options{})
+		id := r.identity()
+		id.Plain, id.Key = plain, auth.Key{}
+		id.Token = auth.NewKey([]byte("this is another key of a device.")).Sign(auth.Audience(id.Host, deviceID, ""), "", time.Now().Add(time.Hour))
+		r.opts.Identity = func() (uplink.Identity, error) { return id, nil }
+		r.start()
+		s := r.until("a failure", func(s uplink.LinkState) bool { return s.Failures > 0 })
+		must(t, s.Cause == uplink.CauseIdentity && strings.Contains(s.Hint, "the given token"), "plain %v: state %+v", plain, s)
+		r.stop()
+	}
+}
+
 // A key that is changed on disk is used over the connection there is.
 func TestChangedKeyIsPutAtOnce(t *testing.T) {
 	r := newRig(t, hub.Options{})

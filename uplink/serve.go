@@ -49,6 +49,9 @@ func (c *connection) tenant(ctx context.Context, i int, t Tenant) {
 			refused = 0
 		}
 		d := diagnose(err, c.link.trust.Now())
+		if d.token && c.proof == proofCertificate {
+			d.token, d.hint = false, hintCertificate
+		}
 		var wait time.Duration
 		loud := false
 		switch {

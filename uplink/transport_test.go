@@ -3,6 +3,7 @@ package uplink_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"fieldpost/hub"
@@ -209,6 +211,25 @@ func TestProxyThatIsNotKnown(t *testing.T) {
 	r.start()
 	s := r.until("a failure", func(s uplink.LinkState) bool { return s.Failures > 0 })
 	must(t, strings.Contains(s.LastError, "permission denied") && s.Hint == "chmod it" && s.Cause == uplink.CauseNetwork, "state %+v", s)
+}
+
+// A host that takes connections and says nothing, or a way on which large packets
+// are lost: the name and the network are right.
+func TestMuteTLSIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newMemoryRig(t, hub.Options{})
+		r.opts.OpTimeout = 30 * time.Second
+		r.opts.Route.Transport = uplink.TransportAMQP
+		r.opts.Route.DialTCP = func(context.Context, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			go func() { _, _ = io.Copy(io.Discard, server) }()
+			return client, nil
+		}
+		r.start()
+		s := r.eventually(time.Minute, "a failure", func(s uplink.LinkState) bool { return s.Failures > 0 })
+		must(t, s.Cause == uplink.CauseNetwork && strings.Contains(s.Hint, "MTU"), "state %+v", s)
+		r.stop()
+	})
 }
 
 // The firewall lets 443 out only: auto finds the WebSocket, and finds it first

@@ -13,6 +13,9 @@ const (
 	// identity the next one is the first again. The stable minute is no measure:
 	// each of the two is left alone while the other waits.
 	twiceForget = time.Hour
+	// twiceOnce is how long one takeover may take to arrive: a hub says it on the
+	// link of the commands and on the connection.
+	twiceOnce = 5 * time.Second
 	// twiceTell is the time between two lines in the log about it.
 	twiceTell = 10 * time.Minute
 	// shortLives is how many connections in a row the hub must end without a word,
@@ -27,6 +30,7 @@ type twice struct {
 	curve backoff
 	times uint64
 	last  time.Time
+	wait  time.Duration // as it was told for the last one
 	told  time.Time
 	short int
 }
@@ -37,7 +41,10 @@ func (w *twice) robbed() (wait time.Duration, tell bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
-	if now.Sub(w.last) >= twiceForget {
+	switch passed := now.Sub(w.last); {
+	case passed < twiceOnce:
+		return w.wait, false
+	case passed >= twiceForget:
 		w.curve.reset()
 	}
 	w.times++
@@ -45,7 +52,8 @@ func (w *twice) robbed() (wait time.Duration, tell bool) {
 	if tell = now.Sub(w.told) >= twiceTell; tell {
 		w.told = now
 	}
-	return w.curve.slow(twiceFactor), tell
+	w.wait = w.curve.slow(twiceFactor)
+	return w.wait, tell
 }
 
 // ended books the end of a connection that was online, and reports whether the

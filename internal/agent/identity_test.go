@@ -132,6 +132,23 @@ func TestBadIdentityFiles(t *testing.T) {
 	}
 }
 
+// A certificate without its key, and a key without its certificate, are faults of
+// the configuration, which says them: nothing is said twice.
+func TestHalfACertificateIsSaidOnce(t *testing.T) {
+	dir := t.TempDir()
+	_, cert, key := issue(t, noon)
+	put(t, dir, map[string][]byte{"device": []byte("HostName=h;DeviceId=gw"), "cert": cert, "key": key})
+	file := func(name string) string { return filepath.Join(dir, name) }
+	for _, hub := range []config.Hub{
+		{ConnectionStringFile: file("device"), CertificateFile: file("cert")},
+		{ConnectionStringFile: file("device"), KeyFile: file("key")},
+	} {
+		if _, faults := assemble(hub); len(faults) > 0 {
+			t.Errorf("said again: %v", faults)
+		}
+	}
+}
+
 // Whether a certificate is good now, a clock that nobody vouches for cannot tell.
 func TestExpiredByADoubtfulClock(t *testing.T) {
 	_, cert, key := issue(t, noon.Add(-24*time.Hour))

@@ -53,7 +53,7 @@ func assemble(hub config.Hub) (uplink.Identity, []*fault) {
 		id.Addr = hub.Address
 	}
 	id.Plain = hub.SAS == "plain"
-	if hub.CertificateFile != "" {
+	if hub.CertificateFile != "" && hub.KeyFile != "" { // one alone is a fault of the configuration
 		id.Certificate, f = readCertificate(hub)
 		add(f)
 	}
@@ -74,7 +74,7 @@ func readDevice(hub config.Hub) (uplink.Identity, *fault) {
 		return uplink.Identity{}, newFault(key, hint, err)
 	}
 	id, err := uplink.NewIdentity(cs, nil)
-	proven := hub.CertificateFile != "" || hub.SASTokenFile != "" || !id.Key.IsZero() || !id.Token.IsZero()
+	proven := hub.CertificateFile != "" || hub.KeyFile != "" || hub.SASTokenFile != "" || !id.Key.IsZero() || !id.Token.IsZero()
 	switch {
 	case err != nil:
 		return id, newFault(key, hint, fmt.Errorf("%s: %w", hub.ConnectionStringFile, err))

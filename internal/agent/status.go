@@ -179,7 +179,7 @@ func linkParts(link uplink.LinkState, drain uplink.DrainStats, withoutMethods st
 		return parts
 	}
 	for _, t := range link.Tenants {
-		if i := at(t.Cause); i >= 0 && t.LastError != "" && !t.Serving {
+		if i := at(t.Cause); i >= 0 && parts[i].State == diag.OK && t.LastError != "" && !t.Serving {
 			parts[i].State, parts[i].Reason, parts[i].Hint = diag.Broken, t.Name+": "+t.LastError, t.Hint
 		}
 	}

@@ -27,6 +27,9 @@ func TestLinkParts(t *testing.T) {
 		{"throttled", uplink.LinkState{Phase: uplink.PhaseWaiting, Cause: uplink.CauseHub, LastError: "429"}, still, "ok ok broken", "429"},
 		{"a tenant fails alone", uplink.LinkState{Phase: uplink.PhaseOnline, Tenants: []uplink.TenantState{
 			{Name: "c2d", Cause: uplink.CauseHub, LastError: "detached"}}}, still, "ok ok broken", "c2d: detached"},
+		{"two tenants fail alike", uplink.LinkState{Phase: uplink.PhaseOnline, Tenants: []uplink.TenantState{
+			{Name: "drain", Cause: uplink.CauseIdentity, LastError: "no"}, {Name: "c2d", Cause: uplink.CauseIdentity, LastError: "neither"}}}, still,
+			"ok broken ok", "drain: no"},
 		{"a tenant is back", uplink.LinkState{Phase: uplink.PhaseOnline, Tenants: []uplink.TenantState{
 			{Name: "c2d", Serving: true, Cause: uplink.CauseHub, LastError: "detached"}}}, still, "ok ok ok", ""},
 		{"the hub takes nothing", online, uplink.DrainStats{HeldBy: uplink.HeldByHub, Held: "daily quota", HeldHint: "wait", HeldUntil: time.Now().Add(time.Hour)}, "ok ok broken", "daily quota; sends again in 1h0m0s"},
