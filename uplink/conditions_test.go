@@ -2,6 +2,7 @@ package uplink_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -37,7 +38,7 @@ func TestConditions(t *testing.T) {
 		anywhere   = "detach attach end"
 		everywhere = "attach detach end"
 	)
-	for i, v := range []struct {
+	rows := []struct {
 		where     string // words of badHub.where
 		condition wire.Symbol
 		says      string // description, or the code of one
@@ -67,6 +68,27 @@ func TestConditions(t *testing.T) {
 		{anywhere, "amqp:link:transfer-limit-exceeded", "", scopeSession, usual, uplink.CauseHub, "by itself"},
 		{anywhere, "amqp:link:message-size-exceeded", "", scopeSession, usual, uplink.CauseHub, "by itself"},
 		{anywhere, "amqp:internal-error", "", scopeSession, usual, uplink.CauseHub, "by itself"},
+		{anywhere, "amqp:link:detach-forced", "", scopeSession, usual, uplink.CauseHub, "by itself"},
+		{anywhere, "amqp:link:detach-forced", "503001", scopeSession, usual, uplink.CauseHub, "by itself"},
+		{anywhere, "amqp:link:redirect", "", scopeSession, usual, uplink.CauseHub, "by itself"},
+		{anywhere, "amqp:transaction:rollback", "", scopeSession, usual, uplink.CauseHub, "by itself"},
+		{anywhere, "amqp:transaction:timeout", "", scopeSession, usual, uplink.CauseHub, "by itself"},
+		{anywhere, "com.microsoft:message-lock-lost", "", scopeSession, usual, uplink.CauseHub, "by itself"},
+		{anywhere, "com.microsoft:precondition-failed", "", scopeSession, usual, uplink.CauseHub, "by itself"},
+		{anywhere, "com.microsoft:device-already-exists", "", scopeSession, usual, uplink.CauseHub, "by itself"},
+		{anywhere, "amqp:not-found", "404102", scopeSession, usual, uplink.CauseHub, "by itself"},
+		{anywhere, "amqp:not-found", "404103", scopeSession, usual, uplink.CauseHub, "by itself"},
+		{anywhere, "amqp:precondition-failed", "412004", scopeSession, usual, uplink.CauseHub, "by itself"},
+		{anywhere, "amqp:link:message-size-exceeded", "413001", scopeSession, usual, uplink.CauseHub, "by itself"},
+		{anywhere, "com.microsoft:timeout", "500008", scopeSession, usual, uplink.CauseHub, "by itself"},
+		{anywhere, "amqp:resource-limit-exceeded", "", scopeSession, throttled, uplink.CauseHub, "quota or rate"},
+		{anywhere, "amqp:resource-limit-exceeded", "403004", scopeSession, throttled, uplink.CauseHub, "quota or rate"},
+		{anywhere, "amqp:resource-limit-exceeded", "403007", scopeSession, throttled, uplink.CauseHub, "quota or rate"},
+		{anywhere, "com.microsoft:argument-error", "403009", scopeSession, throttled, uplink.CauseHub, "newer agent"},
+		{anywhere, "com.microsoft:device-container-throttled", "429002", scopeSession, throttled, uplink.CauseHub, "quota or rate"},
+		{anywhere, "com.microsoft:device-container-throttled", "429003", scopeSession, throttled, uplink.CauseHub, "quota or rate"},
+		{anywhere, "com.microsoft:device-container-throttled", "429005", scopeSession, throttled, uplink.CauseHub, "quota or rate"},
+		{anywhere, "amqp:link:detach-forced", "503005", scopeSession, throttled, uplink.CauseHub, "quota or rate"},
 		{anywhere, "amqp:internal-error", "500001", scopeSession, usual, uplink.CauseHub, "by itself"},
 		{anywhere, "amqp:internal-error", "503006", scopeSession, usual, uplink.CauseHub, "by itself"},
 		{anywhere, "amqp:internal-error", "504101", scopeSession, usual, uplink.CauseHub, "by itself"},
@@ -113,7 +135,15 @@ func TestConditions(t *testing.T) {
 		{"cbs", "403", "403005", scopeConnection, throttled, uplink.CauseHub, "quota or rate"},
 		{"cbs", "500", "", scopeConnection, throttled, uplink.CauseHub, "by itself"},
 		{"cbs", "503", "", scopeConnection, throttled, uplink.CauseHub, "by itself"},
-	} {
+	}
+	missing := append(slices.Clone(uplink.KnownConditions), uplink.KnownCodes...)
+	for _, v := range rows {
+		missing = slices.DeleteFunc(missing, func(m string) bool { return m == v.says || v.says == "" && m == string(v.condition) })
+	}
+	if len(missing) > 0 {
+		t.Errorf("no row for %v", missing)
+	}
+	for i, v := range rows {
 		places := strings.Fields(v.where)
 		if v.where == anywhere {
 			places = places[i%3 : i%3+1]

@@ -2,6 +2,8 @@ package uplink
 
 import (
 	"context"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -65,6 +67,8 @@ func TestEveryRejection(t *testing.T) {
 		{"amqp:resource-deleted", "", queued, hintBack, pleaSlower},
 		{"amqp:precondition-failed", "", queued, hintBack, pleaSlower},
 		{"com.microsoft:precondition-failed", "", queued, hintBack, pleaSlower},
+		{"amqp:transaction:rollback", "", queued, hintBack, pleaSlower},
+		{"amqp:transaction:timeout", "", queued, hintBack, pleaSlower},
 		{"com.microsoft:message-lock-lost", "", queued, hintBack, pleaSlower},
 		{"com.microsoft:device-already-exists", "", queued, hintBack, pleaSlower},
 		{"com.example:odd", "", queued, hintBack, pleaSlower},
@@ -91,13 +95,32 @@ func TestEveryRejection(t *testing.T) {
 		{"com.example:odd", "404104", queued, hintBack, pleaSlower},
 		{"com.example:odd", "409002", queued, hintBack, pleaSlower},
 		{"com.example:odd", "412002", queued, hintBack, pleaSlower},
+		{"com.example:odd", "412004", queued, hintBack, pleaSlower},
 		{"com.example:odd", "413001", dead, "", 0},
 		{"com.example:odd", "429001", queued, hintSlower, pleaSlower},
+		{"com.example:odd", "429002", queued, hintSlower, pleaSlower},
+		{"com.example:odd", "429003", queued, hintSlower, pleaSlower},
 		{"com.example:odd", "429005", queued, hintSlower, pleaSlower},
 		{"com.example:odd", "500001", queued, hintBack, pleaSlower},
 		{"com.example:odd", "500008", queued, hintBack, pleaSlower},
 		{"com.example:odd", "503001", queued, hintBack, pleaSlower},
+		{"com.example:odd", "503005", queued, hintBack, pleaSlower},
+		{"com.example:odd", "503006", queued, hintBack, pleaSlower},
+		{"com.example:odd", "503008", queued, hintBack, pleaSlower},
 		{"com.example:odd", "504101", queued, hintBack, pleaSlower},
+	}
+	missing := append(slices.Clone(KnownConditions), KnownCodes...)
+	for cond := range conditions {
+		missing = append(missing, string(cond))
+	}
+	for code := range codes {
+		missing = append(missing, strconv.Itoa(code))
+	}
+	for _, v := range table {
+		missing = slices.DeleteFunc(missing, func(m string) bool { return m == v.code || v.code == "" && m == string(v.cond) })
+	}
+	if len(missing) > 0 {
+		t.Errorf("no row for %v", missing)
 	}
 	s := store.New(store.Options{Dir: t.TempDir(), NoSync: true, DeadMax: 10000})
 	ctx, cancel := context.WithCancel(t.Context())
