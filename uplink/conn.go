@@ -76,7 +76,7 @@ func (c *connection) open(ctx context.Context, dial func(context.Context, Identi
 		HostName:     id.openHost(),
 		IdleTimeout:  c.link.opts.IdleTimeout,
 		MaxFrameSize: maxFrame,
-		WriteTimeout: c.link.opts.OpTimeout,
+		WriteTimeout: c.link.opts.OpTimeout + airtime(maxFrame),
 	}
 	switch c.proof {
 	case proofCBS:

@@ -24,7 +24,7 @@ type DrainOptions struct {
 	Window       int           // transfers on their way at most, where answers come quickly enough; default 64
 	WindowBytes  int           // their size at most, but always one transfer; default 1 MiB, bytes
 	LiveFirst    bool          // what was just appended goes before the backlog; default false
-	SettleWithin time.Duration // how long the hub may take to answer, or to take another message; default 30s
+	SettleWithin time.Duration // how long the hub may take to answer, or to take another message, beside the second for each kB that a line of 9600 bit/s needs; default 30s
 	BackoffMin   time.Duration // shortest pause after the hub handed a message back; default 1s
 	BackoffMax   time.Duration // longest of these pauses; default 5m
 
@@ -136,6 +136,7 @@ type Drain struct {
 	stats   DrainStats
 	settled chan struct{} // made by Drained, closed when a record is settled for good
 	hurried int           // calls of Drained that wait
+	gate    time.Time     // when readings that wait for others to share a message go
 	wake    func()        // ends the wait for records; never nil
 }
 

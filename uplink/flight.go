@@ -31,7 +31,6 @@ type flight struct {
 	sender *amqp.Sender
 	loader *loader
 	queue  chan item // sent, not answered; holds a whole window
-	gate   time.Time // when readings that wait for others to share a message go
 
 	suspects []parcel // of rejected transfers, to be sent again; under mu
 	most     int      // a batch holds at most this many bytes; under mu
@@ -174,7 +173,7 @@ func (f *flight) sendOne(ctx context.Context, g *guard, p parcel, together bool)
 		return 0, err
 	}
 	it.sent = time.Now()
-	g.arm()
+	g.arm(it.size)
 	it.receipt, err = f.sender.SendWithReceipt(ctx, c.msg, nil)
 	g.disarm()
 	if err != nil {

@@ -15,6 +15,13 @@ var (
 	errStalled  = errors.New("a message could not be written to the connection")
 )
 
+// slowest is the slowest line whose transfers are given time to arrive, in bytes a
+// second: 9600 bit/s.
+const slowest = 1000
+
+// airtime is how long size bytes take on the slowest line.
+func airtime(size int) time.Duration { return time.Duration(size) * time.Second / slowest }
+
 // abortAfter is how long a send may take to return once its context has ended.
 const abortAfter = 5 * time.Second
 
@@ -62,10 +69,11 @@ func (g *guard) set(d time.Duration) {
 	g.timer.Reset(d)
 }
 
-func (g *guard) arm() {
+// arm bounds a send of size bytes.
+func (g *guard) arm(size int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.set(g.within)
+	g.set(g.within + airtime(size))
 }
 
 func (g *guard) disarm() {

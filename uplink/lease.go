@@ -48,7 +48,7 @@ func (f *flight) lease(ctx context.Context) (parcel, error) {
 	}
 	p := parcel{lease: lease, records: lease.Records()}
 	if f.opts.PackWait > 0 && want.Classes == nil && !full(p.records, want) {
-		f.gate = time.Now().Add(f.opts.PackWait)
+		f.shut(time.Now().Add(f.opts.PackWait))
 	}
 	return p, nil
 }
@@ -82,12 +82,22 @@ func (f *flight) held() (left time.Duration, yes bool) {
 	if left, yes = f.budget.exhausted(); yes {
 		return min(left, lookAgain), true
 	}
-	if left = time.Until(f.gate); !f.opts.Pack || left <= 0 {
-		return 0, false
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return left, f.hurried == 0
+	return f.gathering()
+}
+
+// shut has readings wait until then for others to share their message.
+func (d *Drain) shut(until time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.gate = until
+}
+
+// gathering reports for how long readings wait for others to share their message.
+func (d *Drain) gathering() (left time.Duration, yes bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	left = time.Until(d.gate)
+	return left, d.opts.Pack && left > 0 && d.hurried == 0
 }
 
 // mustWait reports whether a record of that class was leased and cannot be paid for.

@@ -205,6 +205,13 @@ func (p *pace) pausedUntil() time.Time {
 	return p.until
 }
 
+// capped reports whether the cap lets nothing go now.
+func (p *pace) capped() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Now().Before(p.due)
+}
+
 // limits is what the window may hold now. The caller holds mu.
 func (p *pace) limits() (count, bytes int) {
 	if p.plea == pleaQuota {

@@ -1,5 +1,11 @@
 package uplink
 
+import (
+	"slices"
+
+	"fieldpost/store"
+)
+
 // Progress is what a tenant has done and has yet to do.
 type Progress struct {
 	Moved   uint64 // settled since the start; goes up with each
@@ -13,17 +19,19 @@ type Progresser interface {
 }
 
 // Progress tells of the answers of the hub, whatever they say, and whether records
-// are queued that are not held back. It implements Progresser.
+// are queued that wait for nothing but the hub: not for a pause it asked for, the
+// budget of another day, company in their message or their turn under the cap. It
+// implements Progresser.
 func (d *Drain) Progress() Progress {
 	s := d.Stats()
 	p := Progress{Moved: s.Accepted + s.Rejected + s.Resent}
-	if s.HeldBy != "" {
-		return p
+	_, gathering := d.gathering()
+	for class, c := range d.opts.Store.Stats().PerClass {
+		held := !slices.Contains(urgent, store.Class(class)) && (s.HeldBy == HeldByBudget || gathering)
+		p.Waiting = p.Waiting || c.Queued > 0 && !held
 	}
-	for _, c := range d.opts.Store.Stats().PerClass {
-		if c.Queued > 0 {
-			p.Waiting = true
-		}
+	if s.HeldBy == HeldByHub || s.InFlight == 0 && d.pace.capped() {
+		p.Waiting = false
 	}
 	return p
 }

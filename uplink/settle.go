@@ -49,7 +49,7 @@ func glance(life context.Context, it *item) (amqp.DeliveryState, error) {
 // answer waits for the hub's word on one message. The context that ends the wait
 // is shared by neighbours: it is made anew only when it runs out too early.
 func (f *flight) answer(life context.Context, it *item) (amqp.DeliveryState, error) {
-	until := it.sent.Add(f.opts.SettleWithin)
+	until := it.sent.Add(f.opts.SettleWithin + airtime(it.size))
 	for {
 		if f.limit == nil || f.limit.Err() != nil {
 			f.cancelLimit()
@@ -65,7 +65,7 @@ func (f *flight) answer(life context.Context, it *item) (amqp.DeliveryState, err
 			return nil, fmt.Errorf("wait for the answer to %s: %w", it.name(), err)
 		case !time.Now().Before(until):
 			f.pace.unanswered()
-			return nil, fmt.Errorf("no answer to %s within %s", it.name(), f.opts.SettleWithin)
+			return nil, fmt.Errorf("no answer to %s within %s", it.name(), f.opts.SettleWithin+airtime(it.size))
 		}
 	}
 }
