@@ -56,6 +56,7 @@ const (
 	hintStalled     = "everything is made anew; should it come again, the hub or something on the way to it is stuck"
 	hintFraming     = "it is made again by itself; should it stay, check what listens at this host and port, and what is in between"
 	hintMute        = "connections are taken there and TLS gets no answer: check what listens at this host and port, and whether large packets get through (MTU)"
+	hintUnheard     = "the hub is reached and does not take what is sent: the records are kept and sent again, under the same message-id, by itself"
 	hintUnended     = "the hub answers some requests and not others: it is tried again by itself"
 	hintAbandoned   = "a call into the system does not return: check DNS and disk; should it stay, restart the agent"
 	hintUnknown     = "the hub does not know this device or address: check HostName and DeviceId, and that the device is registered and enabled"
@@ -109,6 +110,8 @@ func diagnose(err error, now clock.Stamp) diagnosis {
 		return diagnosis{cause: CauseNetwork, hint: "what answers there does not speak TLS: check HostName and port, and for a proxy in between"}
 	case errors.As(err, &conn):
 		return diagnosis{cause: CauseNetwork, hint: "the connection was closed; it is made again by itself"}
+	case errors.Is(err, errUnheard), errors.Is(err, errNoCredit):
+		return diagnosis{cause: CauseHub, hint: hintUnheard}
 	case errors.Is(err, errUnended):
 		return diagnosis{cause: CauseHub, hint: hintUnended}
 	case errors.As(err, &netError), errors.Is(err, context.DeadlineExceeded):

@@ -65,7 +65,7 @@ func (f *flight) answer(life context.Context, it *item) (amqp.DeliveryState, err
 			return nil, fmt.Errorf("wait for the answer to %s: %w", it.name(), err)
 		case !time.Now().Before(until):
 			f.pace.unanswered()
-			return nil, fmt.Errorf("no answer to %s within %s", it.name(), f.opts.SettleWithin+airtime(it.size))
+			return nil, fmt.Errorf("%w to %s within %s", errUnheard, it.name(), f.opts.SettleWithin+airtime(it.size))
 		}
 	}
 }

@@ -96,6 +96,7 @@ type event struct {
 	MessageID      string            `json:"message_id,omitempty"`
 	CorrelationID  string            `json:"correlation_id,omitempty"`
 	ContentType    string            `json:"content_type,omitempty"`
+	Encoding       string            `json:"content_encoding,omitempty"`
 	Subject        string            `json:"subject,omitempty"`
 	Properties     map[string]string `json:"properties"`
 	Body           any               `json:"body,omitempty"`
@@ -105,7 +106,7 @@ type event struct {
 func eventLine(e service.Event) event {
 	line := event{
 		Device: e.DeviceID, Partition: e.Partition, SequenceNumber: e.SequenceNumber, Offset: e.Offset,
-		MessageID: e.MessageID, CorrelationID: e.CorrelationID, ContentType: e.ContentType,
+		MessageID: e.MessageID, CorrelationID: e.CorrelationID, ContentType: e.ContentType, Encoding: e.Encoding,
 		Subject: e.Subject, Properties: e.Properties,
 	}
 	if !e.Enqueued.IsZero() {

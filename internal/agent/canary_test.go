@@ -159,7 +159,10 @@ func TestNoSecretIsTold(t *testing.T) {
 			if v.works {
 				r.until("something delivered", func() bool { return r.Online() && r.drain.Stats().Accepted > 2 })
 			} else {
-				r.until("a fault", func() bool { s := r.Status(); return s.Link.Failures > 0 || part(s, "identity").Reason != "" && r.Online() })
+				r.until("a fault", func() bool {
+					s := r.Status()
+					return s.Link.Failures > 0 || part(s, "identity").Reason != "" && r.Online()
+				})
 			}
 			status, err := json.Marshal(r.Status())
 			if err != nil {

@@ -20,6 +20,7 @@ type Event struct {
 	MessageID      string            // as the device gave it; empty when it gave none
 	CorrelationID  string            // as the device gave it
 	ContentType    string            // MIME type of Body
+	Encoding       string            // content-encoding of Body
 	Subject        string            // dt-subject: the component (sensor) it comes from
 	Properties     map[string]string // application properties; values that are no strings as text
 	Body           []byte            // data, or the text of a single value
@@ -42,6 +43,9 @@ func eventOf(partition string, msg *amqp.Message) Event {
 		e.MessageID, e.CorrelationID = textOf(p.MessageID), textOf(p.CorrelationID)
 		if p.ContentType != nil {
 			e.ContentType = *p.ContentType
+		}
+		if p.ContentEncoding != nil {
+			e.Encoding = *p.ContentEncoding
 		}
 	}
 	for k, v := range msg.ApplicationProperties {

@@ -10,13 +10,13 @@ import (
 
 func TestEventOf(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	contentType := "application/json"
+	contentType, encoding := "application/json", "utf-8"
 	msg := &amqp.Message{
 		Annotations: amqp.Annotations{
 			"iothub-connection-device-id": "d1", "x-opt-sequence-number": int64(7), "x-opt-offset": "4096",
 			"x-opt-enqueued-time": at, "dt-subject": "bme280",
 		},
-		Properties: &amqp.MessageProperties{MessageID: "m1", CorrelationID: uint64(9), ContentType: &contentType},
+		Properties: &amqp.MessageProperties{MessageID: "m1", CorrelationID: uint64(9), ContentType: &contentType, ContentEncoding: &encoding},
 		ApplicationProperties: map[string]any{
 			"sensor": "bme280", "seq": int32(12), "alarm": true, "iothub-creation-time-utc": "2026-03-01T11:59:59.500Z", "blob": []byte{1, 0xff},
 		},
@@ -24,7 +24,7 @@ func TestEventOf(t *testing.T) {
 	}
 	want := Event{
 		DeviceID: "d1", Partition: "2", SequenceNumber: 7, Offset: "4096", Enqueued: at, MessageID: "m1", CorrelationID: "9",
-		ContentType: "application/json", Subject: "bme280",
+		ContentType: "application/json", Encoding: "utf-8", Subject: "bme280",
 		Properties: map[string]string{"sensor": "bme280", "seq": "12", "alarm": "true", "iothub-creation-time-utc": "2026-03-01T11:59:59.500Z", "blob": "01ff"},
 		Body:       []byte(`{"a":1}`), Created: at.Add(-500 * time.Millisecond),
 	}
