@@ -139,7 +139,8 @@ func diagnoseRefusal(e *auth.RefusedError, now clock.Stamp) diagnosis {
 }
 
 // diagnoseRemote reads what the hub gave as the reason of a detach, an end or a
-// close. The code in its description says more than the condition does.
+// close. The code in its description says more than the condition does, unless it
+// is one for any trouble.
 func diagnoseRemote(e *amqp.Error, now clock.Stamp) diagnosis {
 	if strings.Contains(e.Description, otherClient) {
 		return diagnosis{cause: CauseIdentity, twice: true, hint: hintTwice}
@@ -163,9 +164,11 @@ func diagnoseRemote(e *amqp.Error, now clock.Stamp) diagnosis {
 		return diagnosis{cause: CauseHub, slow: true, hint: hintUnfit}
 	case amqp.ErrCondConnectionForced, amqp.ErrCondDetachForced, amqp.ErrCondInternalError, condTimeout, amqp.ErrCondResourceLocked:
 		return diagnosis{cause: CauseHub, hint: hintPasses}
-	default:
-		return diagnosis{cause: CauseHub, hint: hintBroken}
 	}
+	if code := hubErrorCode(e.Description); code/100_000 == 5 {
+		return diagnosis{cause: CauseHub, hint: hintPasses}
+	}
+	return diagnosis{cause: CauseHub, hint: hintBroken}
 }
 
 // diagnoseCode reads the six digit codes of IoT hubs, whose first three digits are
@@ -190,8 +193,6 @@ func diagnoseCode(code int, now clock.Stamp) (diagnosis, bool) {
 		return diagnosis{cause: CauseIdentity, refused: true, token: true, hint: keyHint(now)}, true
 	case 429:
 		return diagnosis{cause: CauseHub, slow: true, hint: hintSlower}, true
-	case 500, 503, 504:
-		return diagnosis{cause: CauseHub, hint: hintPasses}, true
 	}
 	return diagnosis{}, false
 }
