@@ -134,6 +134,7 @@ type Drain struct {
 
 	mu      sync.Mutex
 	stats   DrainStats
+	answers uint64        // of the hub, whatever they said
 	settled chan struct{} // made by Drained, closed when a record is settled for good
 	hurried int           // calls of Drained that wait
 	gate    time.Time     // when readings that wait for others to share a message go

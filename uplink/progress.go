@@ -8,7 +8,7 @@ import (
 
 // Progress is what a tenant has done and has yet to do.
 type Progress struct {
-	Moved   uint64 // settled since the start; goes up with each
+	Moved   uint64 // answers since the start, whatever they say; goes up with each
 	Waiting bool   // there is something to do and nothing that it waits for but the hub
 }
 
@@ -24,7 +24,9 @@ type Progresser interface {
 // implements Progresser.
 func (d *Drain) Progress() Progress {
 	s := d.Stats()
-	p := Progress{Moved: s.Accepted + s.Rejected + s.Resent}
+	d.mu.Lock()
+	p := Progress{Moved: d.answers}
+	d.mu.Unlock()
 	_, gathering := d.gathering()
 	for class, c := range d.opts.Store.Stats().PerClass {
 		held := !slices.Contains(urgent, store.Class(class)) && (s.HeldBy == HeldByBudget || gathering)

@@ -124,3 +124,17 @@ func TestLargestRecordOverTheSlowestLine(t *testing.T) {
 		must(t, r.drain.Stats().Resent == 0, "drain %+v", r.drain.Stats())
 	})
 }
+
+// A hub that never answers on a connection costs it, though the drain attaches
+// anew and sends again all the while: the next one may reach another hub.
+func TestWatchdogOverAHubThatNeverAnswers(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig, _ *line) {
+		r.hub.Inject(hub.MustParseFault("no-answer connection=1 unlogged"))
+		r.start()
+		ids := r.append(3)
+		r.eventually(30*time.Minute, "a rebuild", func(s uplink.LinkState) bool { return s.Rebuilds == 1 })
+		r.mustHaveTold("nothing was settled", uplink.CauseHub)
+		r.drained()
+		r.mustHave(ids, 0)
+	})
+}

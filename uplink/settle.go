@@ -83,6 +83,9 @@ func (it *item) name() string {
 // accepted removes them. What is not settled here is given back by the caller.
 // The error says that the hub refuses us, not the message.
 func (f *flight) apply(it *item, state amqp.DeliveryState) error {
+	f.mu.Lock()
+	f.answers++
+	f.mu.Unlock()
 	switch s := state.(type) {
 	case *amqp.StateAccepted:
 		f.accept(it)
