@@ -29,8 +29,9 @@ type LinkOptions struct {
 	// nothing vouches for Clock; the link raises it by what certificates say. The
 	// default knows nothing.
 	Earliest *clock.Earliest
-	// Urgent tells of a record that should not wait: it ends a wait for the network,
-	// at most once in 60 BackoffMin. Give it room for one. The default is never.
+	// Urgent tells of a record that should not wait, or of a network that came back: it
+	// ends a wait for network or hub, at most once in 60 BackoffMin. Give it room for
+	// one. The default is never.
 	Urgent <-chan struct{}
 
 	ClockWait   time.Duration // since boot, how long the first attempt waits for a clock that is vouched for; default 0, not at all

@@ -48,7 +48,7 @@ type Agent struct {
 	commands *c2d.Loop
 	link     *uplink.Link
 	floor    *clock.FloorFile
-	urgent   chan struct{} // an alarm was appended; the link may be waiting
+	urgent   chan struct{} // see hurry; the link may be waiting
 
 	readings atomic.Pointer[stage]
 	leaves   chan error // has how a command wants Run to end
@@ -151,7 +151,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	answers := start(ctx, func(ctx context.Context) error { return a.serve(ctx, socket) })
 	a.outputs.start()
 	guards := start(ctx, a.outputs.run)
-	uplinks := start(ctx, a.link.Run, a.commands.Recover)
+	uplinks := start(ctx, a.link.Run, a.watchNetwork, a.commands.Recover)
 	readings := start(ctx, a.loops()...)
 	a.readings.Store(readings)
 	log.Info("agent started", "version", a.parts.Version, "state_dir", a.cfg.Agent.StateDir, "sensors", len(a.cfg.Sensors))
@@ -209,10 +209,7 @@ func (a *Agent) append(ctx context.Context, r sensors.Reading) {
 func (a *Agent) enqueue(ctx context.Context, record store.Record) (store.Ticket, error) {
 	ticket, err := a.store.Append(ctx, record)
 	if err == nil && record.ID.Class == store.Alarm {
-		select {
-		case a.urgent <- struct{}{}:
-		default:
-		}
+		a.hurry()
 	}
 	return ticket, err
 }
