@@ -164,9 +164,18 @@ func (l *Link) attempt(ctx context.Context) (asked, time.Duration, error) {
 	began := time.Now()
 	l.enter(PhaseOnline)
 	l.opts.Log.Info("link is online", "host", c.at.of(a.id).Host, "device", a.id.DeviceID, "transport", l.State().Transport)
-	l.told, l.hurry = "", false
+	l.calm()
 	err = c.serve(ctx)
 	return a, time.Since(began), err
+}
+
+// calm forgets what was urgent before the link came online.
+func (l *Link) calm() {
+	l.told, l.hurry = "", false
+	select {
+	case <-l.opts.Urgent:
+	default:
+	}
 }
 
 // reach connects, and gives up a dial that does not heed its context.

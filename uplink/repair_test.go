@@ -128,6 +128,24 @@ func TestResumesWithinASecondOfAShortOutage(t *testing.T) {
 }
 
 // An urgent record cuts one wait short, and not the next within a minute.
+// What was urgent before the link came online was sent then: the first wait after
+// it is no shorter for it, or a hub that restarts would meet each device twice at
+// once.
+func TestUrgencyEndsOnline(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig, l *line) {
+		urgent := make(chan struct{}, 1)
+		r.opts.Urgent = urgent
+		urgent <- struct{}{}
+		r.start()
+		r.eventually(time.Minute, "online", online)
+		time.Sleep(2 * time.Minute)
+		n := len(l.dialed())
+		l.cut()
+		time.Sleep(900 * time.Millisecond)
+		must(t, len(l.dialed()) == n+1, "%d attempts at once", len(l.dialed())-n)
+	})
+}
+
 func TestUrgentRecordCutsAWaitShort(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig, l *line) {
 		urgent := make(chan struct{}, 1)

@@ -49,6 +49,7 @@ type Agent struct {
 	link     *uplink.Link
 	floor    *clock.FloorFile
 	urgent   chan struct{} // see hurry; the link may be waiting
+	online   atomic.Bool   // the link was, when it last told
 
 	readings atomic.Pointer[stage]
 	leaves   chan error // has how a command wants Run to end
@@ -119,13 +120,6 @@ func (a *Agent) tenants() []uplink.Tenant {
 		tenants = append(tenants, a.commands.Methods())
 	}
 	return tenants
-}
-
-func (a *Agent) linkMoved(s uplink.LinkState) {
-	a.outputs.link(s.Phase == uplink.PhaseOnline)
-	if a.parts.Watch.Link != nil {
-		a.parts.Watch.Link(s)
-	}
 }
 
 // Run samples, queues, drains and obeys until ctx ends; then it stops in the

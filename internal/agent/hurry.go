@@ -4,13 +4,36 @@ import (
 	"context"
 
 	"fieldpost/internal/netwatch"
+	"fieldpost/store"
+	"fieldpost/uplink"
 )
 
-// hurry has the link not wait, if it does for the network or the hub.
+// hurry has the link not wait, if it does for the network or the hub. While it is
+// online there is no wait to end, and the next one is for another reason.
 func (a *Agent) hurry() {
+	if a.Online() {
+		return
+	}
 	select {
 	case a.urgent <- struct{}{}:
 	default:
+	}
+}
+
+// linkMoved is told each state of the link. An alarm that was not sent before the
+// link went down is as urgent as one that is appended then.
+func (a *Agent) linkMoved(s uplink.LinkState) {
+	a.outputs.link(s.Phase == uplink.PhaseOnline)
+	switch s.Phase {
+	case uplink.PhaseOnline:
+		a.online.Store(true)
+	case uplink.PhaseWaiting:
+		if a.online.Swap(false) && a.store.Stats().PerClass[store.Alarm].Queued > 0 {
+			a.hurry()
+		}
+	}
+	if a.parts.Watch.Link != nil {
+		a.parts.Watch.Link(s)
 	}
 }
 
