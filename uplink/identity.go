@@ -54,6 +54,13 @@ func NewIdentity(cs auth.ConnectionString, rootCAs *x509.CertPool) (Identity, er
 	return id, nil
 }
 
+// Via returns the identity as it is dialled at addr, host:port. What answers there
+// must have the certificate of the host that would have been dialled.
+func (id Identity) Via(addr string) Identity {
+	id.Addr, id.serverName = addr, id.tlsName()
+	return id
+}
+
 func withPort(addr string) string {
 	if _, _, err := net.SplitHostPort(addr); err == nil {
 		return addr

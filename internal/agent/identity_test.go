@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -145,6 +146,40 @@ func TestHalfACertificateIsSaidOnce(t *testing.T) {
 	} {
 		if _, faults := assemble(hub); len(faults) > 0 {
 			t.Errorf("said again: %v", faults)
+		}
+	}
+}
+
+// Another address is another way to the same hub: its certificate is looked at by
+// the name in the connection string.
+func TestAddressKeepsTheNameOfTheHub(t *testing.T) {
+	t.Parallel()
+	h, err := hub.New(hub.Options{HostName: "hub.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.AddDevice("gw"); err != nil {
+		t.Fatal(err)
+	}
+	serving := start(t.Context(), h.Run)
+	defer serving.stop()
+	device, err := h.DeviceConnectionString("gw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(h.Addr())
+	for _, v := range []struct{ name, says string }{{"hub.example", ""}, {"other.example", "another host"}} {
+		cfg := load(t, "[hub]\nconnection_string_file = \"device\"\nca_file = \"ca\"\naddress = \"127.0.0.1:"+port+"\"\n")
+		put(t, filepath.Dir(cfg.Hub.CAFile), map[string][]byte{
+			"device": []byte(strings.ReplaceAll(device, "hub.example", v.name)), "ca": h.CAPEM(),
+		})
+		r := run(t, cfg, Parts{Clock: clock.NewFake(time.Now()).Follow(), Seed: 1})
+		r.until("an attempt", func() bool { return r.Online() || r.Status().Link.Failures > 0 })
+		if p := part(r.Status(), "identity"); !strings.Contains(p.Hint, v.says) || (v.says == "") != r.Online() {
+			t.Errorf("%s: identity %+v, link %+v", v.name, p, r.Status().Link)
+		}
+		if err := r.stop(); err != nil {
+			t.Error(err)
 		}
 	}
 }

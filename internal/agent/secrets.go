@@ -50,7 +50,7 @@ func assemble(hub config.Hub) (uplink.Identity, []*fault) {
 	id.RootCAs, f = readAuthorities(hub.CAFile)
 	add(f)
 	if hub.Address != "" {
-		id.Addr = hub.Address
+		id = id.Via(hub.Address)
 	}
 	id.Plain = hub.SAS == "plain"
 	if hub.CertificateFile != "" && hub.KeyFile != "" { // one alone is a fault of the configuration
