@@ -18,6 +18,9 @@ func (l *Link) pollEvery() time.Duration { return 5 * l.opts.BackoffMin }
 // set: then the reason for the last failure may be gone. An urgent record ends it
 // too, now and then, unless the wait is a patient one.
 func (l *Link) wait(ctx context.Context, last asked, d time.Duration, patient bool) {
+	if d <= 0 { // nothing to cut short
+		return
+	}
 	end := time.NewTimer(d)
 	defer end.Stop()
 	poll := time.NewTicker(l.pollEvery())
