@@ -15,12 +15,15 @@ type limit struct {
 	plausible  span // outside: Suspect, "out-of-range"
 }
 
+// absoluteZero is what a driver that failed leaves in place of a temperature, in
+// °C: 0 K is never measured.
+const absoluteZero = -273.15
+
 // limits holds the ranges of everything the families of sources give. What a
 // part can measure itself is narrower and checked by its own package.
 func limits() []limit {
 	return []limit{
 		{name: "cpu_temperature", unit: "Cel", possible: span{-100, 300}, plausible: span{-40, 125}},
-		// A driver that failed leaves 0 K; the absolute zero itself is never measured.
 		{unit: "Cel", possible: span{-273.14, 2000}, plausible: span{-90, 150}},
 		{unit: "K", possible: span{0.01, 2300}, plausible: span{183, 423}},
 		{name: "humidity", unit: "%", possible: span{-5, 110}, plausible: span{0, 100}},
@@ -36,19 +39,15 @@ func limits() []limit {
 	}
 }
 
-// check marks the values of a reading that cannot be right, or hardly can. It
-// changes vs in place.
-func check(table []limit, vs []Value) {
-	for i := range vs {
-		v := &vs[i]
-		switch {
-		case math.IsNaN(v.Num):
-			v.Quality, v.Reason = Bad, "not-a-number"
-		case math.IsInf(v.Num, 0):
-			v.Quality, v.Reason = Bad, "infinite"
-		case v.Quality == Good:
-			v.Quality, v.Reason = judge(table, *v)
-		}
+// check marks a value that cannot be right, or hardly can.
+func check(table []limit, v *Value) {
+	switch {
+	case math.IsNaN(v.Num):
+		v.Quality, v.Reason = Bad, "not-a-number"
+	case math.IsInf(v.Num, 0):
+		v.Quality, v.Reason = Bad, "infinite"
+	case v.Quality == Good:
+		v.Quality, v.Reason = judge(table, *v)
 	}
 }
 
@@ -58,6 +57,8 @@ func judge(table []limit, v Value) (Quality, string) {
 			continue
 		}
 		switch {
+		case v.Unit == "Cel" && math.Abs(v.Num-absoluteZero) < 0.01:
+			return Bad, "zero-kelvin"
 		case !l.possible.holds(v.Num):
 			return Bad, "impossible"
 		case !l.plausible.holds(v.Num):

@@ -12,7 +12,8 @@ func TestCheck(t *testing.T) {
 		reason string
 	}{
 		{Value{Name: "temperature", Unit: "Cel", Num: 21.5}, Good, ""},
-		{Value{Name: "temperature", Unit: "Cel", Num: -273.15}, Bad, "impossible"},
+		{Value{Name: "temperature", Unit: "Cel", Num: -273.15}, Bad, "zero-kelvin"},
+		{Value{Name: "temperature", Unit: "Cel", Num: -300}, Bad, "impossible"},
 		{Value{Name: "temperature", Unit: "Cel", Num: 180}, Suspect, "out-of-range"},
 		{Value{Name: "temperature", Unit: "Cel", Num: 1e9}, Bad, "impossible"},
 		{Value{Name: "cpu_temperature", Unit: "Cel", Num: 126}, Suspect, "out-of-range"},
@@ -32,10 +33,10 @@ func TestCheck(t *testing.T) {
 		{Value{Name: "temperature", Unit: "Cel", Num: 20, Quality: Bad, Reason: "mine"}, Bad, "mine"},
 		{Value{Name: "temperature", Unit: "Cel", Num: math.NaN(), Quality: Suspect, Reason: "mine"}, Bad, "not-a-number"},
 	} {
-		vs := []Value{c.in}
-		check(limits(), vs)
-		if vs[0].Quality != c.want || vs[0].Reason != c.reason {
-			t.Errorf("%+v: %v %q, want %v %q", c.in, vs[0].Quality, vs[0].Reason, c.want, c.reason)
+		v := c.in
+		check(limits(), &v)
+		if v.Quality != c.want || v.Reason != c.reason {
+			t.Errorf("%+v: %v %q, want %v %q", c.in, v.Quality, v.Reason, c.want, c.reason)
 		}
 	}
 }

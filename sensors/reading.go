@@ -1,6 +1,10 @@
 package sensors
 
-import "fieldpost/internal/clock"
+import (
+	"time"
+
+	"fieldpost/internal/clock"
+)
 
 // Quality says whether a value may be believed. It belongs to a value, not to a
 // reading: a sensor may know its temperature and not its humidity.
@@ -31,6 +35,8 @@ type Value struct {
 	Num     float64 // in Unit
 	Quality Quality
 	Reason  string // one word or a short phrase when Quality is not Good, e.g. "out-of-range"
+
+	Age time.Duration // of the measurement when it was read; 0 = measured for this sample
 }
 
 // Reading is one sample of one sensor: everything it said at one moment.

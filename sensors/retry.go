@@ -74,6 +74,14 @@ func (s *Sampler) succeed(l *lane, r Reading) {
 	s.mu.Lock()
 	before := l.state.Condition
 	l.state.Samples++
+	for _, v := range r.Values {
+		switch v.Quality {
+		case Suspect:
+			l.state.Suspect++
+		case Bad:
+			l.state.Bad++
+		}
+	}
 	l.state.Last = Reading{Sensor: r.Sensor, Stamp: r.Stamp, Values: slices.Clone(r.Values)}
 	l.state.Condition, l.state.Reason, l.state.Hint = OK, "", ""
 	s.mu.Unlock()

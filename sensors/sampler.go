@@ -39,7 +39,6 @@ type SamplerOptions struct {
 // concurrent use.
 type Sampler struct {
 	opt    SamplerOptions
-	table  []limit
 	lanes  []*lane
 	reads  chan readRequest
 	wake   chan struct{} // an interval was changed
@@ -55,6 +54,7 @@ type Sampler struct {
 type lane struct {
 	Sensor
 	source Source
+	truth  *truth
 	every  time.Duration
 	tick   time.Time // next tick of the grid not yet served
 	retry  time.Time // when to try again; zero while the grid decides
@@ -89,14 +89,13 @@ func NewSampler(opt SamplerOptions) *Sampler {
 	}
 	s := &Sampler{
 		opt:   opt,
-		table: limits(),
 		reads: make(chan readRequest),
 		wake:  make(chan struct{}, 1),
 		ended: make(chan struct{}),
 	}
 	for _, c := range opt.Sensors {
 		every := clampEvery(c.Every)
-		s.lanes = append(s.lanes, &lane{Sensor: c, every: every, state: State{
+		s.lanes = append(s.lanes, &lane{Sensor: c, truth: newTruth(c.Expect), every: every, state: State{
 			Sensor: c.Name, Bus: c.Bus, Source: c.Source, Condition: Starting, Every: every,
 		}})
 	}
@@ -201,7 +200,7 @@ func (s *Sampler) sample(ctx context.Context, l *lane) (Reading, error) {
 		s.fail(ctx, l, err)
 		return Reading{}, err
 	}
-	check(s.table, res.values)
+	l.truth.judge(stamp.BootTime, res.values)
 	reading := Reading{Sensor: l.Name, Stamp: stamp, Values: res.values}
 	s.succeed(l, reading)
 	return reading, nil

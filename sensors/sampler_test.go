@@ -253,3 +253,19 @@ func TestBadValuesTravelMarked(t *testing.T) {
 		}
 	})
 }
+
+// What is expected of a value is looked at in each sample, and what came of it
+// is counted.
+func TestMarkedValuesAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &scripted{} // 1, 2, 3, ... V
+		b := start(t, Sensor{Name: "a", Open: src.Open, Every: time.Second, Expect: []Expect{
+			{Name: "x", Lo: 0, Hi: 3, Sentinels: []Sentinel{{Num: 2, Reason: "power-on-value"}}, Calibration: Calibration{Offset: 0.5}},
+		}})
+		time.Sleep(4500 * time.Millisecond)
+		b.stop()
+		if st := b.States()[0]; st.Samples != 5 || st.Bad != 1 || st.Suspect != 2 || st.Last.Values[0].Num != 5.5 {
+			t.Errorf("%+v", st)
+		}
+	})
+}

@@ -17,6 +17,7 @@ type Sensor struct {
 	Source string        // the family of its source, for display, e.g. "bme280"
 	Open   Opener        // makes the source
 	Every  time.Duration // between samples; MinEvery..MaxEvery, default 10 s
+	Expect []Expect      // what is known of its values, names unique; default nothing but what is known of all
 }
 
 // Conditions of a sensor.
@@ -39,6 +40,8 @@ type State struct {
 	Every     time.Duration // between samples, as set last
 	Last      Reading       // the last reading, also one taken by Read; zero before the first
 	Samples   uint64        // readings taken
+	Suspect   uint64        // values of them that are marked
+	Bad       uint64        // values of them that are left out
 	Failures  uint64        // calls that gave no reading
 	Missed    uint64        // ticks of the grid without a call: late, failing or hung
 	NextTry   time.Time     // when the sensor is asked next, unless hung or disabled

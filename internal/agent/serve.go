@@ -105,7 +105,7 @@ func (a *Agent) sensorsReport() diag.Sensors {
 			Name: s.Sensor, Source: s.Source, Bus: s.Bus,
 			Condition: s.Condition, Reason: s.Reason, Hint: s.Hint,
 			EveryS:  s.Every.Seconds(),
-			Samples: s.Samples, Failures: s.Failures, Missed: s.Missed,
+			Samples: s.Samples, Failures: s.Failures, Missed: s.Missed, Suspect: s.Suspect, Bad: s.Bad,
 		}
 		if s.Condition == sensors.Failing {
 			w.NextTryS = max(0, time.Until(s.NextTry).Seconds())

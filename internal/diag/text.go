@@ -129,6 +129,9 @@ func WriteSensors(w io.Writer, s Sensors) error {
 		p.line("%s: %s", clean(one.Name), strings.TrimSuffix(clean(one.Condition)+"; "+clean(one.Reason), "; "))
 		p.hint("  ", one.Hint)
 		p.line("  %s every %s; %s, %d failed, %d missed", where, span(one.EveryS), plural(one.Samples, "sample"), one.Failures, one.Missed)
+		if one.Suspect+one.Bad > 0 {
+			p.line("  values so far: %d suspect, %d bad", one.Suspect, one.Bad)
+		}
 		if one.NextTryS > 0 {
 			p.line("  next try in %s", span(one.NextTryS))
 		}

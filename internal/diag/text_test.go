@@ -83,7 +83,7 @@ func TestStatusText(t *testing.T) {
 func TestSensorsText(t *testing.T) {
 	golden(t, "sensors", func(w io.Writer) error {
 		return WriteSensors(w, Sensors{Sensors: []Sensor{
-			{Name: "outdoor", Source: "bme280", Bus: "i2c1", Condition: "ok", EveryS: 10, Samples: 8231, Failures: 2, Missed: 1,
+			{Name: "outdoor", Source: "bme280", Bus: "i2c1", Condition: "ok", EveryS: 10, Samples: 8231, Failures: 2, Missed: 1, Suspect: 4, Bad: 31,
 				Last: &Reading{AgeS: 3.21, Values: []Value{
 					{Name: "temperature", Unit: "Cel", Value: 21.534999, Quality: "good"},
 					{Name: "humidity", Unit: "%", Value: 104, Quality: "suspect", Reason: "out-of-range"},

@@ -118,6 +118,8 @@ type Sensor struct {
 	EveryS    float64  `json:"every_s"`
 	Samples   uint64   `json:"samples"`
 	Failures  uint64   `json:"failures"`
+	Suspect   uint64   `json:"suspect_values"`          // sent and marked
+	Bad       uint64   `json:"bad_values"`              // left out
 	Missed    uint64   `json:"missed"`                  // samples that were due and not taken
 	NextTryS  float64  `json:"next_try_in_s,omitempty"` // while failing, in seconds
 	Last      *Reading `json:"last,omitempty"`
