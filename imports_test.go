@@ -27,7 +27,7 @@ type rule struct {
 var own = []rule{
 	{"internal/clock", nil, "a leaf that every part of the agent may import"},
 	{"sensors", []string{"internal/clock"}, "a sensor knows nothing of queues or networks"},
-	{"sensors/", []string{"internal/clock", "sensors"}, "a family of sources gives Sources, nothing else"},
+	{"sensors/", []string{"internal/clock", "sensors", "sensors/chip"}, "a family of sources gives Sources, nothing else"},
 	{"board", []string{"internal/clock"}, "buses and lines serve whoever asks"},
 	{"board/boardsim", []string{"board"}, "the simulated board has the real one's shape"},
 	{"store", []string{"internal/clock"}, "the queue does not care who fills or drains it"},
@@ -36,7 +36,7 @@ var own = []rule{
 	{"uplink", []string{"store", "uplink/auth", "internal/clock"}, "the link drains the store and needs nothing else"},
 	{"c2d", []string{"store", "internal/clock"}, "commands meet the link only as one of its tenants"},
 	{"internal/pipe", []string{"sensors", "store", "internal/clock"}, "the one place where a Reading becomes a Record"},
-	{"internal/config", nil, "a file is checked without opening anything it points to"},
+	{"internal/config", []string{"sensors", "sensors/catalog"}, "a file is checked without opening anything it points to; what sources there are is told in one table"},
 	{"internal/diag", nil, "diag looks at everything and owns nothing: it is handed functions"},
 	{"internal/agent", []string{"sensors", "sensors/", "board", "store", "uplink", "uplink/auth", "c2d",
 		"internal/clock", "internal/netwatch", "internal/pipe", "internal/config", "internal/diag"}, "the wiring sees every part of the agent, and never the hub"},

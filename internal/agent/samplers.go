@@ -27,7 +27,7 @@ func (a *Agent) samplers() []*sensors.Sampler {
 			order = append(order, owner)
 		}
 		byBus[owner] = append(byBus[owner], sensors.Sensor{
-			Name: s.Name, Bus: s.Bus, Source: s.Source, Every: s.Every, Open: a.opener(s),
+			Name: s.Name, Bus: s.Bus, Source: s.Source, Every: s.Every, Open: a.opener(s), Expect: expectations(s),
 		})
 	}
 	var made []*sensors.Sampler

@@ -20,8 +20,10 @@ func (c *checker) check(root *node) {
 		switch {
 		case s.name == "":
 			c.top(all, s, root)
+		case s.inner():
+			// belongs to the items of the list before
 		case s.many:
-			c.list(all, s, root.keys[s.name])
+			c.list(all, s, root.keys[s.name], s.name, &target{Config: c.config})
 		default:
 			c.one(all, s, root.keys[s.name])
 		}
@@ -72,8 +74,9 @@ func (c *checker) one(all []section, s section, n *node) {
 	c.fill(s, n, &target{Config: c.config}, s.name)
 }
 
-// list checks every item of a [[table]].
-func (c *checker) list(all []section, s section, n *node) {
+// list checks every item of a [[table]] that stands at a path, in the item of
+// another one or in none.
+func (c *checker) list(all []section, s section, n *node, at string, in *target) {
 	if n == nil {
 		return
 	}
@@ -86,16 +89,23 @@ func (c *checker) list(all []section, s section, n *node) {
 			c.add(item.line, s.name, fmt.Sprintf("holds %s, must be a list of tables", item.kind), "")
 			continue
 		}
-		t := &target{Config: c.config, bus: new(Bus), sensor: new(Sensor), output: new(Output)}
+		t := newTarget(c.config)
 		c.strangers(all, s, item)
-		path := fmt.Sprintf("%s[%d]", s.name, i)
+		path := fmt.Sprintf("%s[%d]", at, i)
 		c.config.origin.lines[path] = item.line
 		c.fill(s, item, t, path)
 		switch s.name {
 		case "bus":
 			c.config.Buses = append(c.config.Buses, *t.bus)
 		case "sensor":
+			for _, inner := range all {
+				if name, ok := strings.CutPrefix(inner.name, "sensor."); ok {
+					c.list(all, inner, item.keys[name], path+"."+name, t)
+				}
+			}
 			c.config.Sensors = append(c.config.Sensors, *t.sensor)
+		case "sensor.value":
+			in.sensor.Values = append(in.sensor.Values, *t.value)
 		case "output":
 			c.config.Outputs = append(c.config.Outputs, *t.output)
 		}
@@ -105,6 +115,11 @@ func (c *checker) list(all []section, s section, n *node) {
 // strangers tells of every key of n that s does not know.
 func (c *checker) strangers(all []section, s section, n *node) {
 	known := keyNames(s)
+	for _, inner := range all {
+		if name, ok := strings.CutPrefix(inner.name, s.name+"."); ok {
+			known = append(known, name)
+		}
+	}
 	for _, name := range n.names {
 		if !slices.Contains(known, name) {
 			c.unknown(all, s.name, name, n.keys[name], known)
@@ -161,6 +176,13 @@ func homeOf(all []section, name string) string {
 	return strings.Join(homes, " or ")
 }
 
+// inner reports whether the tables of a section stand in those of another.
+func (s section) inner() bool { return strings.Contains(s.name, ".") }
+
+func newTarget(c *Config) *target {
+	return &target{Config: c, bus: new(Bus), sensor: new(Sensor), value: new(SensorValue), output: new(Output)}
+}
+
 func heading(s section) string {
 	if s.many {
 		return "[[" + s.name + "]]"
@@ -179,7 +201,7 @@ func keyNames(s section) []string {
 func sectionNames(all []section) []string {
 	var names []string
 	for _, s := range all {
-		if s.name != "" {
+		if s.name != "" && !s.inner() {
 			names = append(names, s.name)
 		}
 	}

@@ -103,10 +103,25 @@ type Bus struct {
 // Sensor is one [[sensor]].
 type Sensor struct {
 	Name    string
-	Source  string        // one of Sources
+	Source  string        // name of a catalog.Source
 	Bus     string        // name of a Bus; empty when the source has none
 	Address uint16        // on that bus, 7 bits; 0 when the source has no bus
 	Every   time.Duration // time between two samples; default 10 s
+
+	Values []SensorValue // what is known of single values
+}
+
+// SensorValue is one [[sensor.value]].
+type SensorValue struct {
+	Name   string       // as the source gives it, or as the sensor is to give it where Channel is set
+	Offset float64      // added last, in the unit of the value; default 0
+	Gain   float64      // default 1
+	Table  [][2]float64 // pairs {said, is}; empty = none
+
+	Min, Max   *float64      // what this place can show; nil = anything
+	MaxRate    float64       // largest change in a second; 0 = any
+	StuckAfter time.Duration // how long it may stay the same number; 0 = for ever
+	MaxAge     time.Duration // how old a measurement may be; 0 = any
 }
 
 // Output is one [[output]].

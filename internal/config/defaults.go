@@ -16,6 +16,7 @@ func Defaults(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	b.WriteString("# Configuration of the fieldpost agent.\n" +
 		"# Keys commented out show their defaults; those marked \"example\" have none.\n" +
+		"# Keys with ## are for some sources of readings only: docs/SENSORS.md tells which.\n" +
 		"# A relative path starts at the folder of this file.\n")
 	for _, s := range sections() {
 		b.WriteByte('\n')
@@ -45,7 +46,11 @@ func printKey(b *bufio.Writer, s section, k key) {
 	if value == "" {
 		value = k.example
 	}
-	fmt.Fprintf(b, "#%s = %s\n", k.name, value)
+	mark := "#"
+	if k.some {
+		mark = "##"
+	}
+	fmt.Fprintf(b, "%s%s = %s\n", mark, k.name, value)
 }
 
 // note tells what the table knows of a key beside its help: its kind, its
@@ -60,7 +65,7 @@ func note(k key) string {
 	}
 	if k.max != 0 {
 		write := numeral(k)
-		switch k.field(&target{Config: new(Config), bus: new(Bus), sensor: new(Sensor), output: new(Output)}).(type) {
+		switch k.field(newTarget(new(Config))).(type) {
 		case *time.Duration:
 			write = func(n int64) string { return short(time.Duration(n)) }
 		case *Size:

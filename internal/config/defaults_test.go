@@ -38,7 +38,11 @@ func TestPrintedFileUncommented(t *testing.T) {
 		s.MaxBytes, s.Reserve, s.CommitEvery, s.DailyWrites, s.MaxAge = 64<<20, 1<<20, 30*time.Second, 128<<20, 720*time.Hour
 	})
 	want.Buses = []Bus{{Name: "i2c1", Device: "/dev/i2c-1"}}
-	want.Sensors = []Sensor{{Name: "outdoor", Source: "bme280", Bus: "i2c1", Address: 0x76, Every: 10 * time.Second}}
+	least, most := -30.0, 60.0
+	want.Sensors = []Sensor{{Name: "outdoor", Source: "bme280", Bus: "i2c1", Address: 0x76, Every: 10 * time.Second, Values: []SensorValue{{
+		Name: "temperature", Gain: 1, Table: [][2]float64{{0, 0.3}, {100, 99.1}}, Min: &least, Max: &most,
+		MaxRate: 0.5, StuckAfter: time.Hour, MaxAge: time.Minute,
+	}}}}
 	want.Outputs = []Output{{Name: "pump", Line: "GPIO17", SafeAfter: 10 * time.Minute, MinOn: 30 * time.Second, MinOff: 3 * time.Minute, Group: "motor"}}
 	if got := bare(c); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -57,7 +61,7 @@ func TestTableOfKeys(t *testing.T) {
 			if k.value == "" && k.example == "" {
 				t.Errorf("%s: neither a default nor an example", path)
 			}
-			if !regexp.MustCompile(`(?m)^#?` + k.name + ` = `).MatchString(text) {
+			if !regexp.MustCompile(`(?m)^#{0,2}` + k.name + ` = `).MatchString(text) {
 				t.Errorf("%s: not printed", path)
 			}
 			for _, value := range []string{k.value, k.example} {
@@ -69,7 +73,7 @@ func TestTableOfKeys(t *testing.T) {
 					t.Fatalf("%s: %s: %v", path, value, problems)
 				}
 				c := checker{config: &Config{origin: origin{lines: map[string]int{}}}}
-				c.store(path, path, k, root.keys["x"], &target{Config: c.config, bus: new(Bus), sensor: new(Sensor), output: new(Output)})
+				c.store(path, path, k, root.keys["x"], newTarget(c.config))
 				if len(c.problems) > 0 {
 					t.Errorf("%s: %s: %v", path, value, c.problems)
 				}

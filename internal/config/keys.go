@@ -20,6 +20,7 @@ type key struct {
 	field    func(*target) any // pointer to where the value goes
 	min, max int64             // bounds of integers, sizes (bytes) and durations (ns), unless both are 0
 	oneOf    []string          // texts that are allowed; nil = any
+	some     bool              // for some sources only
 	path     bool              // a file's path: a relative one starts at the folder of the configuration
 	valid    func(string) (problem, hint string)
 }
@@ -31,6 +32,7 @@ type target struct {
 	version int64
 	bus     *Bus
 	sensor  *Sensor
+	value   *SensorValue
 	output  *Output
 }
 
@@ -223,17 +225,50 @@ func sections() []section {
 					help:  "Name in messages and listings: " + nameRule + ".",
 					field: func(t *target) any { return &t.sensor.Name }},
 				{name: "source", example: `"bme280"`, required: true, oneOf: sourceNames(),
-					help:  "What is asked: " + sourceHelp() + ".",
+					help:  "What is asked; docs/SENSORS.md tells of each.",
 					field: func(t *target) any { return &t.sensor.Source }},
 				{name: "bus", example: `"i2c1"`, valid: notEmpty,
 					help:  "Name of a [[bus]]; required for a source on a bus, out of place for another.",
 					field: func(t *target) any { return &t.sensor.Bus }},
 				{name: "address", example: "0x76", min: 0x08, max: 0x77,
-					help:  "Address on the bus, 7 bits. Default by source: bme280 0x76.",
+					help:  "Address on the bus, 7 bits. Default: the first of those where its source may be.",
 					field: func(t *target) any { return &t.sensor.Address }},
 				{name: "every", value: `"10s"`, min: int64(100 * time.Millisecond), max: int64(24 * time.Hour),
 					help:  "Time between two samples.",
 					field: func(t *target) any { return &t.sensor.Every }},
+			},
+		},
+		{
+			name: "sensor.value", many: true,
+			help: "What is known of one value of the sensor above, any number of times.",
+			keys: []key{
+				{name: "name", example: `"temperature"`, required: true, valid: itemName,
+					help:  "The value, as its source calls it.",
+					field: func(t *target) any { return &t.value.Name }},
+				{name: "offset", value: "0",
+					help:  "Added to what the part says, in the unit of the value: its calibration.",
+					field: func(t *target) any { return &t.value.Offset }},
+				{name: "gain", value: "1",
+					help:  "What the part says is multiplied by this first.",
+					field: func(t *target) any { return &t.value.Gain }},
+				{name: "table", example: "[[0.0, 0.3], [100.0, 99.1]]",
+					help:  "Pairs of what the part says and what is, with straight lines between and beyond them, ahead of gain and offset. Default: none.",
+					field: func(t *target) any { return &t.value.Table }},
+				{name: "min", example: "-30",
+					help:  "What is less is sent as suspect, \"unlikely\". Default: no end.",
+					field: func(t *target) any { return &t.value.Min }},
+				{name: "max", example: "60",
+					help:  "What is more is sent as suspect, \"unlikely\". Default: no end.",
+					field: func(t *target) any { return &t.value.Max }},
+				{name: "max_rate", example: "0.5",
+					help:  "What changes by more in a second is sent as suspect, \"jump\", until the next sample bears it out. Default: any.",
+					field: func(t *target) any { return &t.value.MaxRate }},
+				{name: "stuck_after", example: `"1h"`, min: int64(time.Second), max: int64(30 * 24 * time.Hour),
+					help:  "What is the same to the last digit for so long, and eleven samples, is sent as suspect, \"stuck\". Default: by source, mostly never.",
+					field: func(t *target) any { return &t.value.StuckAfter }},
+				{name: "max_age", example: `"1m"`, min: int64(time.Second), max: int64(30 * 24 * time.Hour),
+					help:  "A measurement that its source knows to be older is sent as suspect, \"stale\". Default: any.",
+					field: func(t *target) any { return &t.value.MaxAge }},
 			},
 		},
 		{

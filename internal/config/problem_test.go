@@ -301,6 +301,46 @@ safe = true
 		{"address twice", "version = 1\n" + bus + strings.Repeat("[[sensor]]\nname = \"s\"\nsource = \"bme280\"\nbus = \"b\"\n", 2), []string{
 			`10: sensor.name: "s" is taken on line 6`,
 			`12: sensor.address: 0x76 on bus b is taken by sensor "s" on line 5`}},
+		{"values", "version = 1\n" + bus + `[[sensor]]
+name = "s"
+source = "bme280"
+bus = "b"
+[[sensor.value]]
+name = "temperature"
+gain = 0
+max_rate = -1.0
+table = [[1, 2]]
+min = 5
+max = 4.5
+offset = "1"
+[[sensor.value]]
+name = "temperature"
+table = [[2, 1], [1, 2]]
+gian = 2
+[[sensor.value]]
+name = "co2"
+table = [[2, 1], 3]
+min = nan
+[[sensor]]
+name = "t"
+source = "host"
+[[sensor.value]]
+name = "tmp105_temp1"
+offset = -1
+[sensor.values]
+`, []string{
+			"11: sensor.value.gain: is 0: every value would be the same",
+			"12: sensor.value.max_rate: must be more than 0",
+			"13: sensor.value.table: a table of one pair says nothing about other numbers",
+			"15: sensor.value.max: is less than min",
+			"16: sensor.value.offset: is a text, must be a number",
+			`18: sensor.value.name: "temperature" is there twice`,
+			"19: sensor.value.table: pair 2: 1 does not rise above 2",
+			"20: sensor.value.gian: unknown key (nearest: gain)",
+			`22: sensor.value.name: "co2" is not what a bme280 gives: temperature, pressure, humidity`,
+			"23: sensor.value.table: holds something else than pairs of numbers | such as [[0.0, 0.3], [100.0, 99.1]]",
+			`24: sensor.value.min: "nan" is not a number`,
+			"31: sensor.values: unknown table (nearest: value)"}},
 		{"huge number", "version = 99999999999999999999\n", []string{
 			`1: version: "99999999999999999999" is not a whole number`}},
 	} {

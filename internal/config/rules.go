@@ -3,8 +3,6 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -25,7 +23,7 @@ func (c *checker) rules() {
 		c.group("initial", func(o Output) bool { return o.Initial })
 	}
 	for i := range c.config.Sensors {
-		c.place(i)
+		c.sensor(i)
 	}
 	c.addresses()
 	if len(c.config.Sensors) == 0 {
@@ -111,80 +109,6 @@ func (c *checker) group(name string, on func(Output) bool) (fine bool) {
 		first[o.Group] = o.Name
 	}
 	return fine
-}
-
-// place checks that a sensor's bus and address fit its source, and gives the
-// source's default address.
-func (c *checker) place(i int) {
-	s := &c.config.Sensors[i]
-	source, known := sourceNamed(s.Source)
-	if !known {
-		return
-	}
-	bus, address := c.line(item("sensor", i, "bus")), c.line(item("sensor", i, "address"))
-	if source.Addresses == nil {
-		if bus > 0 {
-			c.add(bus, "sensor.bus", "out of place: source "+source.Name+" has no bus", "remove the line")
-		}
-		if address > 0 {
-			c.add(address, "sensor.address", "out of place: source "+source.Name+" has no bus", "remove the line")
-		}
-		return
-	}
-	switch {
-	case bus == 0:
-		c.add(c.line(fmt.Sprintf("sensor[%d]", i)), "sensor.bus", "missing: source "+source.Name+" is on a bus", `add bus = "..." with the name of a [[bus]]`)
-	case s.Bus != "" && !slices.ContainsFunc(c.config.Buses, func(b Bus) bool {
-		return b.Name == s.Bus || b.Name == "" // a bus with a refused name may be the one that is meant
-	}):
-		message, hint := "unknown bus "+quote(s.Bus), ""
-		var names []string
-		for _, b := range c.config.Buses {
-			names = append(names, b.Name)
-		}
-		if near := nearest(s.Bus, names); near != "" {
-			message += " (nearest: " + near + ")"
-		} else {
-			hint = "add a [[bus]] with name = " + quote(s.Bus)
-		}
-		c.add(bus, "sensor.bus", message, hint)
-	}
-	switch {
-	case address == 0:
-		s.Address = source.Addresses[0]
-	case s.Address != 0 && !slices.Contains(source.Addresses, s.Address):
-		var possible []string
-		for _, a := range source.Addresses {
-			possible = append(possible, fmt.Sprintf("%#02x", a))
-		}
-		c.add(address, "sensor.address", fmt.Sprintf("%#02x is not where a %s can be: %s", s.Address, source.Name, strings.Join(possible, " or ")), "")
-	}
-}
-
-// addresses tells of sensors that stand in each other's place on a bus.
-func (c *checker) addresses() {
-	type place struct {
-		bus     string
-		address uint16
-	}
-	first := make(map[place]int)
-	for i, s := range c.config.Sensors {
-		if s.Bus == "" || s.Address == 0 {
-			continue
-		}
-		p := place{s.Bus, s.Address}
-		j, taken := first[p]
-		if !taken {
-			first[p] = i
-			continue
-		}
-		line := c.line(item("sensor", i, "address"))
-		if line == 0 {
-			line = c.line(item("sensor", i, "bus"))
-		}
-		c.add(line, "sensor.address", fmt.Sprintf("%#02x on bus %s is taken by sensor %s on line %d",
-			s.Address, s.Bus, quote(c.config.Sensors[j].Name), c.line(fmt.Sprintf("sensor[%d]", j))), "")
-	}
 }
 
 // item is the path under which the line of a list item's key is kept.

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -24,6 +25,16 @@ func (c *checker) store(path, at string, k key, v *node, t *target) {
 		*field = v.text == "true"
 	case *int64:
 		c.number(k, v, tell, func(n int64) { *field = n })
+	case *float64:
+		if x, ok := real(v, tell); ok {
+			*field = x
+		}
+	case **float64:
+		if x, ok := real(v, tell); ok {
+			*field = &x
+		}
+	case *[][2]float64:
+		*field = pairs(v, tell)
 	case *uint16:
 		c.number(k, v, tell, func(n int64) { *field = uint16(n) })
 	case *time.Duration:
@@ -87,6 +98,48 @@ func (c *checker) number(k key, v *node, tell func(message, hint string), put fu
 		return
 	}
 	put(n)
+}
+
+// real returns a number with or without a fraction.
+func real(v *node, tell func(message, hint string)) (float64, bool) {
+	if v.kind != float && v.kind != integer {
+		tell(wrongType(v, "a number"))
+		return 0, false
+	}
+	x, err := strconv.ParseFloat(strings.ReplaceAll(v.text, "_", ""), 64)
+	if n, whole := strconv.ParseInt(v.text, 0, 64); v.kind == integer && whole == nil {
+		x, err = float64(n), nil
+	}
+	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+		tell(quote(v.text)+" is not a number", "")
+		return 0, false
+	}
+	return x, true
+}
+
+// pairs returns a list of lists of two numbers.
+func pairs(v *node, tell func(message, hint string)) [][2]float64 {
+	if v.kind != list {
+		tell(wrongType(v, "a list of pairs of numbers"))
+		return nil
+	}
+	var found [][2]float64
+	for _, item := range v.items {
+		if item.kind != list || len(item.items) != 2 {
+			tell("holds something else than pairs of numbers", "such as [[0.0, 0.3], [100.0, 99.1]]")
+			return nil
+		}
+		var p [2]float64
+		for i := range p {
+			x, ok := real(item.items[i], tell)
+			if !ok {
+				return nil
+			}
+			p[i] = x
+		}
+		found = append(found, p)
+	}
+	return found
 }
 
 // numeral writes a whole number as the key's example does.

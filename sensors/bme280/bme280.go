@@ -87,27 +87,16 @@ func (s *source) measure(ctx context.Context) (e physic.Env, err error) {
 // itself.
 func (s *source) Close() error { return s.guard.bus.Close() }
 
-// values converts what the driver gave and judges it by the part's operating
-// range. Zero kelvin is what a driver leaves when it has not measured.
+// values converts what the driver gave.
 func (s *source) values(e physic.Env) []sensors.Value {
 	vs := []sensors.Value{
-		within(sensors.Value{Name: "temperature", Unit: "Cel", Num: e.Temperature.Celsius()}, -40, 85),
-		within(sensors.Value{Name: "pressure", Unit: "hPa", Num: float64(e.Pressure) / float64(100*physic.Pascal)}, 300, 1100),
-	}
-	if e.Temperature <= 0 {
-		vs[0].Quality, vs[0].Reason = sensors.Bad, "zero-kelvin"
+		{Name: "temperature", Unit: "Cel", Num: e.Temperature.Celsius()},
+		{Name: "pressure", Unit: "hPa", Num: float64(e.Pressure) / float64(100*physic.Pascal)},
 	}
 	if s.humidity {
-		vs = append(vs, within(sensors.Value{Name: "humidity", Unit: "%", Num: float64(e.Humidity) / float64(physic.PercentRH)}, 0, 100))
+		vs = append(vs, sensors.Value{Name: "humidity", Unit: "%", Num: float64(e.Humidity) / float64(physic.PercentRH)})
 	}
 	return vs
-}
-
-func within(v sensors.Value, lo, hi float64) sensors.Value {
-	if v.Num < lo || v.Num > hi {
-		v.Quality, v.Reason = sensors.Suspect, "out-of-range"
-	}
-	return v
 }
 
 // fault names the part, and prefers what the guard knows to the text that the

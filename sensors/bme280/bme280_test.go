@@ -220,18 +220,3 @@ func TestCancelled(t *testing.T) {
 		}
 	})
 }
-
-func TestOutsideTheOperatingRange(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		part, _, o := rig(t)
-		src := open(t, o)
-		part.Set(92, 40, 250)
-		vs, err := src.Sense(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if vs[0].Quality != sensors.Suspect || vs[1].Quality != sensors.Suspect || vs[2].Quality != sensors.Good {
-			t.Errorf("%+v", vs)
-		}
-	})
-}

@@ -5,9 +5,7 @@
 // devices/v3/bmxx80, unmodified; [Open] makes an opener for it.
 // Datasheets: BST-BME280-DS002, BST-BMP280-DS001.
 //
-// Values are temperature in Cel, humidity in % and pressure in hPa. Outside of
-// the part's operating range (-40..85 °C, 0..100 %, 300..1100 hPa) a value is
-// suspect.
+// Values are temperature in Cel, humidity in % and pressure in hPa.
 //
 // # What is guarded
 //

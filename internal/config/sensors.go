@@ -1,0 +1,146 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"fieldpost/sensors"
+	"fieldpost/sensors/catalog"
+)
+
+// sensor checks a sensor by what is known of its source.
+func (c *checker) sensor(i int) {
+	source, known := catalog.Named(c.config.Sensors[i].Source)
+	if !known {
+		return
+	}
+	c.place(i, source)
+	c.options(i, source)
+	for j := range c.config.Sensors[i].Values {
+		c.value(i, j, source)
+	}
+}
+
+// options checks that a sensor has the keys that its source needs, and none that
+// it does not heed.
+func (c *checker) options(i int, source catalog.Source) {
+	for _, k := range sensorKeys() {
+		line := c.line(item("sensor", i, k.name))
+		switch {
+		case !k.some:
+		case line > 0 && !slices.Contains(source.Keys, k.name):
+			c.add(line, "sensor."+k.name, "out of place: source "+source.Name+" has no "+k.name, "remove the line")
+		case line == 0 && slices.Contains(source.Required, k.name):
+			c.add(c.line(fmt.Sprintf("sensor[%d]", i)), "sensor."+k.name, "missing: source "+source.Name+" needs it", "add "+k.name+" = "+k.example)
+		}
+	}
+	if s := c.config.Sensors[i]; s.Every > 0 && s.Every < source.MinEvery {
+		c.add(c.line(item("sensor", i, "every")), "sensor.every",
+			fmt.Sprintf("%s is too short: a %s measures every %s at most", short(s.Every), source.Name, short(source.MinEvery)), "")
+	}
+}
+
+func sensorKeys() []key {
+	all := sections()
+	return all[slices.IndexFunc(all, func(s section) bool { return s.name == "sensor" })].keys
+}
+
+// value checks what is said of one value of a sensor.
+func (c *checker) value(i, j int, source catalog.Source) {
+	v := &c.config.Sensors[i].Values[j]
+	path := fmt.Sprintf("sensor[%d].value[%d]", i, j)
+	at := func(key string) int { return c.line(path + "." + key) }
+	if k := slices.IndexFunc(c.config.Sensors[i].Values, func(w SensorValue) bool { return w.Name == v.Name }); k < j && v.Name != "" {
+		c.add(at("name"), "sensor.value.name", quote(v.Name)+" is there twice", "")
+	}
+	if _, known := source.Value(v.Name); !known && !source.Open && v.Name != "" {
+		var names []string
+		for _, w := range source.Values {
+			names = append(names, w.Name)
+		}
+		c.add(at("name"), "sensor.value.name", fmt.Sprintf("%s is not what a %s gives: %s", quote(v.Name), source.Name, strings.Join(names, ", ")), "")
+	}
+	if at("gain") > 0 && v.Gain == 0 {
+		c.add(at("gain"), "sensor.value.gain", "is 0: every value would be the same", "")
+	}
+	if v.MaxRate < 0 || at("max_rate") > 0 && v.MaxRate == 0 {
+		c.add(at("max_rate"), "sensor.value.max_rate", "must be more than 0", "")
+	}
+	if err := (sensors.Calibration{Table: v.Table}).Check(); err != nil {
+		c.add(at("table"), "sensor.value.table", err.Error(), "")
+	}
+	if v.Min != nil && v.Max != nil && *v.Min > *v.Max {
+		c.add(at("max"), "sensor.value.max", "is less than min", "")
+	}
+}
+
+// place checks that a sensor's bus and address fit its source, and gives the
+// source's default address.
+func (c *checker) place(i int, source catalog.Source) {
+	s := &c.config.Sensors[i]
+	bus, address := c.line(item("sensor", i, "bus")), c.line(item("sensor", i, "address"))
+	if source.Addresses == nil {
+		if bus > 0 {
+			c.add(bus, "sensor.bus", "out of place: source "+source.Name+" has no bus", "remove the line")
+		}
+		if address > 0 {
+			c.add(address, "sensor.address", "out of place: source "+source.Name+" has no bus", "remove the line")
+		}
+		return
+	}
+	switch {
+	case bus == 0:
+		c.add(c.line(fmt.Sprintf("sensor[%d]", i)), "sensor.bus", "missing: source "+source.Name+" is on a bus", `add bus = "..." with the name of a [[bus]]`)
+	case s.Bus != "" && !slices.ContainsFunc(c.config.Buses, func(b Bus) bool {
+		return b.Name == s.Bus || b.Name == "" // a bus with a refused name may be the one that is meant
+	}):
+		message, hint := "unknown bus "+quote(s.Bus), ""
+		var names []string
+		for _, b := range c.config.Buses {
+			names = append(names, b.Name)
+		}
+		if near := nearest(s.Bus, names); near != "" {
+			message += " (nearest: " + near + ")"
+		} else {
+			hint = "add a [[bus]] with name = " + quote(s.Bus)
+		}
+		c.add(bus, "sensor.bus", message, hint)
+	}
+	switch {
+	case address == 0:
+		s.Address = source.Addresses[0]
+	case s.Address != 0 && !slices.Contains(source.Addresses, s.Address):
+		var possible []string
+		for _, a := range source.Addresses {
+			possible = append(possible, fmt.Sprintf("%#02x", a))
+		}
+		c.add(address, "sensor.address", fmt.Sprintf("%#02x is not where a %s can be: %s", s.Address, source.Name, strings.Join(possible, " or ")), "")
+	}
+}
+
+// addresses tells of sensors that stand in each other's place on a bus.
+func (c *checker) addresses() {
+	type place struct {
+		bus     string
+		address uint16
+	}
+	first := make(map[place]int)
+	for i, s := range c.config.Sensors {
+		if s.Bus == "" || s.Address == 0 {
+			continue
+		}
+		p := place{s.Bus, s.Address}
+		j, taken := first[p]
+		if !taken {
+			first[p] = i
+			continue
+		}
+		line := c.line(item("sensor", i, "address"))
+		if line == 0 {
+			line = c.line(item("sensor", i, "bus"))
+		}
+		c.add(line, "sensor.address", fmt.Sprintf("%#02x on bus %s is taken by sensor %s on line %d",
+			s.Address, s.Bus, quote(c.config.Sensors[j].Name), c.line(fmt.Sprintf("sensor[%d]", j))), "")
+	}
+}

@@ -1,0 +1,92 @@
+// Package catalog is the one table of the sources of readings that this agent
+// has: where each may be, what it gives in which unit and range, the keys of a
+// configuration that it heeds, and how it is wired.
+//
+// The configuration is checked by it, the sampler is told by it what to believe
+// of a value, and the reference of sources is printed from it. It holds no code
+// that touches hardware.
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fieldpost/sensors"
+)
+
+// Source is one kind of sensor.
+type Source struct {
+	Name      string   // in a configuration
+	Help      string   // what it is, as the end of a sentence
+	Addresses []uint16 // where it may be on an I²C bus, the first by default; nil = it has no bus
+	Keys      []string // of [[sensor]], beside name, source, every, and bus and address where it has a bus
+	Required  []string // of Keys
+	Channels  []string // what [[sensor.value]] may say in channel, one value for each; nil = it has no channels
+	MinEvery  time.Duration
+	Values    []Value // what it gives
+	Open      bool    // it gives other values too, by names that are found at run time
+	Wiring    string  // what goes where, for a person
+	Datasheet string  // document number
+	Notes     string  // what is good to know, for a person
+	Example   string  // further lines of a [[sensor]], as TOML
+}
+
+// Value is one value that a source gives.
+type Value struct {
+	sensors.Expect        // what is believed of it
+	Unit           string // UCUM
+	Help           string // "" = its name says it
+}
+
+// Sources lists every source there is, those of the gateway itself first.
+func Sources() []Source {
+	return slices.Concat(linux(), chips(), made())
+}
+
+// Named returns the source of that name.
+func Named(name string) (Source, bool) {
+	all := Sources()
+	i := slices.IndexFunc(all, func(s Source) bool { return s.Name == name })
+	if i < 0 {
+		return Source{}, false
+	}
+	return all[i], true
+}
+
+// Value returns the value of that name.
+func (s Source) Value(name string) (Value, bool) {
+	i := slices.IndexFunc(s.Values, func(v Value) bool { return v.Name == name })
+	if i < 0 {
+		return Value{}, false
+	}
+	return s.Values[i], true
+}
+
+// value is a Value with the range of the part.
+func value(name, unit string, lo, hi float64) Value {
+	return Value{Expect: sensors.Expect{Name: name, Lo: lo, Hi: hi}, Unit: unit}
+}
+
+// telling adds a help to a value.
+func (v Value) telling(help string) Value {
+	v.Help = help
+	return v
+}
+
+// Config writes a [[sensor]] of this source: on that bus where it has one, at
+// that address, or at its first where that is 0.
+func (s Source) Config(name, bus string, address uint16) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[[sensor]]\nname = %q\nsource = %q\n", name, s.Name)
+	if len(s.Addresses) > 0 {
+		fmt.Fprintf(&b, "bus = %q\n", bus)
+		if address == 0 {
+			address = s.Addresses[0]
+		}
+		fmt.Fprintf(&b, "address = %#02x\n", address)
+	}
+	b.WriteString(s.Example)
+	return b.String()
+}
