@@ -12,7 +12,9 @@ require (
 	golang.org/x/sys v0.45.0
 	periph.io/x/conn/v3 v3.7.3
 	periph.io/x/devices/v3 v3.7.4
-	periph.io/x/host/v3 v3.8.5
 )
 
-require golang.org/x/tools v0.36.0 // indirect
+require (
+	golang.org/x/tools v0.36.0 // indirect
+	periph.io/x/host/v3 v3.8.5 // indirect
+)

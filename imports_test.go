@@ -73,6 +73,7 @@ var never = map[string]string{
 	"periph.io/x/host/v3":           "its Init may panic in a goroutine of its own; the sub-packages are loaded one by one",
 	"periph.io/x/host/v3/bcm283x":   "it registers pins behind the kernel's back and panics without /dev/gpiochip0",
 	"periph.io/x/host/v3/rpi":       "needs bcm283x",
+	"periph.io/x/host/v3/sysfs":     "its I2C bus turns an errno into text and hands the kernel addresses of a stack that may move",
 	"periph.io/x/host/v3/gpioioctl": "its first Out pulses the other level, and asking a line back makes it an input",
 }
 

@@ -2,9 +2,8 @@
 // the lines that outputs drive, and who the machine says it is.
 //
 // [Buses] opens an I²C bus by its device name, [Lines] takes a GPIO line as an
-// [Output]; [Host] implements both for the machine the program runs on: buses
-// through periph's Linux package, lines through the kernel's GPIO character
-// device. [Identify] reads model and serial number. Package
+// [Output]; [Host] implements both for the machine the program runs on: both
+// through the kernel's character devices. [Identify] reads model and serial number. Package
 // boardsim implements the same interfaces without any hardware.
 //
 // # Promises
@@ -26,11 +25,15 @@
 // # Limits
 //
 // Linux only; elsewhere [Host] gives errors that are errors.ErrUnsupported.
-// Buses must be real I²C: adapters that speak SMBus only are refused by periph.
-// A transfer has the kernel's deadline only. What a line does when it is given
+// Buses must be real I²C: adapters that speak SMBus only are refused.
+// A transfer has the kernel's deadline only, which is set to 200 ms where the
+// adapter lets itself be told. A part that a kernel driver has is refused with
+// the way to read it; a driver that takes it later is not noticed until the bus
+// is opened anew. What a line does when it is given
 // back, or when the program is killed, the kernel's driver decides: most leave it
 // as it is, some turn it into an input.
 //
-// The umbrella package periph.io/x/host/v3 is not used: its legacy drivers can
-// panic on goroutines of their own when a device node is missing.
+// Nothing of periph.io/x/host/v3 is used: its legacy drivers can panic on
+// goroutines of their own when a device node is missing, its I²C bus turns an
+// errno into text.
 package board

@@ -24,6 +24,20 @@ var (
 	ErrClosed = errors.New("closed")
 )
 
+// BoundError says that a kernel driver has a part. It is an ErrInUse.
+type BoundError struct {
+	Driver string // "bmp280"
+	Device string // "1-0076"
+}
+
+// Error implements error.
+func (e *BoundError) Error() string {
+	return fmt.Sprintf("the part belongs to kernel driver %s", e.Driver)
+}
+
+// Unwrap makes it an ErrInUse.
+func (e *BoundError) Unwrap() error { return ErrInUse }
+
 // Error is what failed on which part of the board.
 type Error struct {
 	Op    string // "open", "transfer", "take", "set"
@@ -42,6 +56,7 @@ func (e *Error) Hint() string {
 	if e.Op == "reboot" {
 		return "run the agent under systemd with a user that polkit lets reboot, as root, or with AmbientCapabilities=CAP_SYS_BOOT"
 	}
+	var bound *BoundError
 	isBus := strings.HasPrefix(e.Thing, "/dev/i2c")
 	switch {
 	case errors.Is(e.Err, errors.ErrUnsupported) && isBus:
@@ -62,6 +77,8 @@ func (e *Error) Hint() string {
 		return "the bus adapter failed or was unplugged: plug it in again; the bus is opened anew by itself"
 	case errors.Is(e.Err, ErrGone):
 		return "the GPIO chip was unplugged or its driver removed: plug it in again; the line is taken anew at its next use"
+	case errors.As(e.Err, &bound):
+		return fmt.Sprintf("read it the kernel's way, with source = \"iio\" or \"hwmon\"; or take it from the kernel: echo %s > /sys/bus/i2c/drivers/%s/unbind", bound.Device, bound.Driver)
 	case errors.Is(e.Err, ErrInUse):
 		return "another program or a kernel driver holds the line; gpioinfo shows which"
 	}
