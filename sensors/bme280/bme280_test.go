@@ -15,6 +15,7 @@ import (
 	"fieldpost/board"
 	"fieldpost/board/boardsim"
 	"fieldpost/sensors"
+	"fieldpost/sensors/chip"
 )
 
 var errTest = errors.New("test")
@@ -141,8 +142,8 @@ func TestFaults(t *testing.T) {
 		hint  string
 	}{
 		{"absent", boardsim.Absent, board.ErrNoAck, "address"},
-		{"stuck busy", boardsim.StuckBusy, errBusy, "power-cycle"},
-		{"floating line", boardsim.Corrupt, errFloats, "SDA"},
+		{"stuck busy", boardsim.StuckBusy, chip.ErrBusy, "power-cycle"},
+		{"floating line", boardsim.Corrupt, chip.ErrFloats, "SDA"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -158,7 +159,7 @@ func TestFaults(t *testing.T) {
 				if !errors.Is(err, c.is) || !errors.As(err, &h) || !strings.Contains(h.Hint(), c.hint) {
 					t.Errorf("error %v", err)
 				}
-				if d := time.Since(begin); d > SenseLimit+askPause {
+				if d := time.Since(begin); d > chip.Limit+10*time.Millisecond {
 					t.Errorf("took %v", d)
 				}
 				part.SetFault(boardsim.NoFault)
@@ -175,7 +176,7 @@ func TestFloatingFrame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		frame := []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 		src := open(t, Open(opener(recorded(0x60, frame)), 0x76))
-		if vs, err := src.Sense(t.Context()); !errors.Is(err, errFloats) {
+		if vs, err := src.Sense(t.Context()); !errors.Is(err, chip.ErrFloats) {
 			t.Errorf("%v, %v", vs, err)
 		}
 	})
@@ -189,7 +190,7 @@ func TestOpenFails(t *testing.T) {
 			t.Errorf("absent: %v", err)
 		}
 		part.SetFault(boardsim.Corrupt)
-		if _, err := o(t.Context()); !errors.Is(err, errFloats) {
+		if _, err := o(t.Context()); !errors.Is(err, chip.ErrFloats) {
 			t.Errorf("0xff for an id: %v", err)
 		}
 		bus.Unplug()

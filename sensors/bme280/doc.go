@@ -11,10 +11,9 @@
 //
 // Only single measurements are used: the driver's continuous mode can deadlock
 // when it is ended. The driver asks a busy part again without pause and without
-// end; its transfers go through a wrapper that slows such asking down and fails
-// it after [SenseLimit]. The same wrapper keeps the bus errors with their types,
-// which the driver turns into text, and looks at the raw frame: nothing but 0xFF
-// means that nobody drives the bus, and a measurement that reads as switched off
+// end; its transfers go through package chip, which slows such asking down and
+// fails it, and keeps the bus errors with their types, which the driver turns into
+// text. The raw frame is looked at too: nothing but 0xFF means that nobody drives the bus, and a measurement that reads as switched off
 // means that the part lost its supply and forgot its settings, so it is set up
 // again on the spot.
 package bme280
