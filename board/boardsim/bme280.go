@@ -1,10 +1,7 @@
 package boardsim
 
 import (
-	"sync"
 	"time"
-
-	"fieldpost/board"
 )
 
 // Registers of the BME280 (Bosch BST-BME280-DS002, section 5.3).
@@ -28,34 +25,21 @@ const (
 	skipped16Bit = 0x8000
 )
 
-// Fault is what is wrong with a part.
-type Fault byte
-
-const (
-	NoFault   Fault = iota
-	Absent          // does not acknowledge its address
-	StuckBusy       // its measurement never ends
-	Corrupt         // every byte reads 0xFF, as on a line nobody drives
-	Hang            // holds the bus: a transfer does not return until the fault is cleared
-)
-
 // BME280 is Bosch's sensor of temperature, humidity and pressure, at address
 // 0x76 or 0x77. It carries the calibration of a typical part and measures what
 // Set or Drive tell. It is safe for concurrent use.
 type BME280 struct {
-	mu      sync.Mutex
+	breakable
 	regs    [256]byte
 	osrsHum byte // ctrl_hum as it took effect, with the last write to ctrl_meas
 	pending bool // a measurement was started and its result not yet stored
 	ready   time.Time
 	drive   func(time.Time) (tempC, humidityPct, pressureHPa float64)
-	fault   Fault
-	healed  chan struct{} // closed when fault changes
 }
 
 // NewBME280 returns a part in a room: 21.5 °C, 44 %, 1013.2 hPa.
 func NewBME280() *BME280 {
-	p := &BME280{healed: make(chan struct{})}
+	p := new(BME280)
 	p.powerOn()
 	p.Set(21.5, 44, 1013.2)
 	return p
@@ -73,15 +57,6 @@ func (p *BME280) Drive(f func(at time.Time) (tempC, humidityPct, pressureHPa flo
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.drive = f
-}
-
-// SetFault breaks the part, or heals it with NoFault.
-func (p *BME280) SetFault(f Fault) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.fault = f
-	close(p.healed)
-	p.healed = make(chan struct{})
 }
 
 // PowerCycle takes the part's supply away for a moment: it forgets its
@@ -103,34 +78,16 @@ func (p *BME280) powerOn() {
 // Tx implements Part. A write is a register and, in pairs, values with their
 // registers; a read goes on from the register written (section 6.2).
 func (p *BME280) Tx(w, r []byte) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for p.fault == Hang {
-		healed := p.healed
-		p.mu.Unlock()
-		<-healed
-		p.mu.Lock()
-	}
-	if p.fault == Absent {
-		return board.ErrNoAck
-	}
-	p.measure(time.Now())
-	for i := 0; i+1 < len(w); i += 2 {
-		p.write(w[i], w[i+1])
-	}
-	if len(w) > 0 && len(r) > 0 {
-		for i := range r {
-			r[i] = p.read(w[0] + byte(i))
+	return p.transfer(r, func() error {
+		p.measure(time.Now())
+		for i := 0; i+1 < len(w); i += 2 {
+			p.write(w[i], w[i+1])
 		}
-	}
-	return nil
-}
-
-func (p *BME280) read(reg byte) byte {
-	if p.fault == Corrupt {
-		return 0xFF
-	}
-	return p.regs[reg]
+		if len(w) > 0 {
+			copy(r, p.regs[w[0]:])
+		}
+		return nil
+	})
 }
 
 func (p *BME280) write(reg, value byte) {

@@ -1,16 +1,10 @@
 package agent
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
-	"fieldpost/board"
-	"fieldpost/internal/config"
 	"fieldpost/sensors"
-	"fieldpost/sensors/bme280"
-	"fieldpost/sensors/hostinfo"
-	"fieldpost/sensors/simulated"
 )
 
 // samplers makes one sampler per bus, so that a hung bus holds up nobody else,
@@ -41,31 +35,6 @@ func (a *Agent) samplers() []*sensors.Sampler {
 		}))
 	}
 	return made
-}
-
-// opener is the table from a source's name to its package.
-func (a *Agent) opener(s config.Sensor) sensors.Opener {
-	switch s.Source {
-	case "host":
-		return hostinfo.Open(hostinfo.Options{Root: a.parts.Root, StateDir: a.cfg.Agent.StateDir})
-	case "bme280":
-		return bme280.Open(board.BusOpener(a.parts.Buses, a.device(s.Bus)), s.Address)
-	case "simulated":
-		return simulated.Open(simulated.Options{Seed: a.parts.Seed, Clock: a.parts.Clock})
-	default:
-		return func(context.Context) (sensors.Source, error) {
-			return nil, fmt.Errorf("source %q is not built into this agent", s.Source)
-		}
-	}
-}
-
-func (a *Agent) device(bus string) string {
-	for _, b := range a.cfg.Buses {
-		if b.Name == bus {
-			return b.Device
-		}
-	}
-	return bus
 }
 
 // sampler returns the one that owns the sensor of that name.

@@ -108,6 +108,9 @@ type Sensor struct {
 	Address uint16        // on that bus, 7 bits; 0 when the source has no bus
 	Every   time.Duration // time between two samples; default 10 s
 
+	Shunt      float64 // of a meter of current, in ohms; 0 = by source
+	MaxCurrent float64 // largest current to expect, in A; 0 = by source
+
 	Values []SensorValue // what is known of single values
 }
 
@@ -117,6 +120,10 @@ type SensorValue struct {
 	Offset float64      // added last, in the unit of the value; default 0
 	Gain   float64      // default 1
 	Table  [][2]float64 // pairs {said, is}; empty = none
+
+	Channel string  // of a source that has channels; empty = it has none
+	Unit    string  // of such a value after its calibration, UCUM; empty = V
+	Range   float64 // of such a value, in V; 0 = by source
 
 	Min, Max   *float64      // what this place can show; nil = anything
 	MaxRate    float64       // largest change in a second; 0 = any

@@ -282,7 +282,7 @@ safe = true
 `, []string{
 			`11: output.safe: output "up" of group "motor" is on too: at most one of a group may be`}},
 		{"unknown source", "version = 1\n[[sensor]]\nname = \"s\"\nsource = \"bme289\"\nbus = \"x\"\n", []string{
-			`4: sensor.source: "bme289" is not one of host, bme280, simulated (nearest: bme280)`}},
+			`4: sensor.source: "bme289" is not one of ` + strings.Join(sourceNames(), ", ") + ` (nearest: bme280)`}},
 		{"unknown bus", "version = 1\n" + bus + "[[sensor]]\nname = \"s\"\nsource = \"bme280\"\nbus = \"c\"\n[[sensor]]\nname = \"t\"\nsource = \"bme280\"\nbus = \"spi\"\naddress = 0x77\n", []string{
 			`8: sensor.bus: unknown bus "c" | add a [[bus]] with name = "c"`,
 			`12: sensor.bus: unknown bus "spi" | add a [[bus]] with name = "spi"`}},
@@ -341,6 +341,48 @@ offset = -1
 			"23: sensor.value.table: holds something else than pairs of numbers | such as [[0.0, 0.3], [100.0, 99.1]]",
 			`24: sensor.value.min: "nan" is not a number`,
 			"31: sensor.values: unknown table (nearest: value)"}},
+		{"keys of some sources", "version = 1\n" + bus + `[[sensor]]
+name = "s"
+source = "bme280"
+bus = "b"
+shunt = 0.1
+[[sensor.value]]
+name = "temperature"
+channel = "0"
+[[sensor]]
+name = "t"
+source = "ads1115"
+bus = "b"
+[[sensor]]
+name = "u"
+source = "ads1115"
+bus = "b"
+address = 0x49
+[[sensor.value]]
+name = "level"
+[[sensor.value]]
+name = "level"
+channel = "4"
+range = 10
+[[sensor]]
+name = "v"
+source = "ina219"
+bus = "b"
+shunt = -1
+[[sensor]]
+name = "w"
+source = "scd4x"
+bus = "b"
+every = "1s"
+`, []string{
+			"9: sensor.shunt: out of place: source bme280 has no shunt | remove the line",
+			"12: sensor.value.channel: out of place: source bme280 has no channels | remove the line",
+			"13: sensor.value: missing: source ads1115 measures the channels that are named | add a [[sensor.value]] with name and channel",
+			`23: sensor.value.channel: missing: source ads1115 has channels | add channel = "0"`,
+			`25: sensor.value.name: "level" is there twice`,
+			`26: sensor.value.channel: "4" is not one of 0, 1, 2, 3, 0-1, 0-3, 1-3, 2-3`,
+			"27: sensor.value.range: 10 is out of range: above 0, at most 6.144",
+			"32: sensor.shunt: must be more than 0"}},
 		{"huge number", "version = 99999999999999999999\n", []string{
 			`1: version: "99999999999999999999" is not a whole number`}},
 	} {

@@ -35,7 +35,17 @@ func (c *checker) options(i int, source catalog.Source) {
 			c.add(c.line(fmt.Sprintf("sensor[%d]", i)), "sensor."+k.name, "missing: source "+source.Name+" needs it", "add "+k.name+" = "+k.example)
 		}
 	}
-	if s := c.config.Sensors[i]; s.Every > 0 && s.Every < source.MinEvery {
+	s := c.config.Sensors[i]
+	for key, x := range map[string]float64{"shunt": s.Shunt, "max_current": s.MaxCurrent} {
+		if at := c.line(item("sensor", i, key)); at > 0 && x <= 0 {
+			c.add(at, "sensor."+key, "must be more than 0", "")
+		}
+	}
+	if len(source.Channels) > 0 && len(s.Values) == 0 {
+		c.add(c.line(fmt.Sprintf("sensor[%d]", i)), "sensor.value", "missing: source "+source.Name+" measures the channels that are named",
+			"add a [[sensor.value]] with name and channel")
+	}
+	if s.Every > 0 && s.Every < source.MinEvery {
 		c.add(c.line(item("sensor", i, "every")), "sensor.every",
 			fmt.Sprintf("%s is too short: a %s measures every %s at most", short(s.Every), source.Name, short(source.MinEvery)), "")
 	}
@@ -54,12 +64,19 @@ func (c *checker) value(i, j int, source catalog.Source) {
 	if k := slices.IndexFunc(c.config.Sensors[i].Values, func(w SensorValue) bool { return w.Name == v.Name }); k < j && v.Name != "" {
 		c.add(at("name"), "sensor.value.name", quote(v.Name)+" is there twice", "")
 	}
-	if _, known := source.Value(v.Name); !known && !source.Open && v.Name != "" {
+	if len(source.Channels) > 0 {
+		c.channel(v, at, source)
+	} else if _, known := source.Value(v.Name); !known && !source.Open && v.Name != "" {
 		var names []string
 		for _, w := range source.Values {
 			names = append(names, w.Name)
 		}
 		c.add(at("name"), "sensor.value.name", fmt.Sprintf("%s is not what a %s gives: %s", quote(v.Name), source.Name, strings.Join(names, ", ")), "")
+	}
+	for _, key := range []string{"channel", "range", "unit"} {
+		if at(key) > 0 && source.Channels == nil {
+			c.add(at(key), "sensor.value."+key, "out of place: source "+source.Name+" has no channels", "remove the line")
+		}
 	}
 	if at("gain") > 0 && v.Gain == 0 {
 		c.add(at("gain"), "sensor.value.gain", "is 0: every value would be the same", "")
@@ -72,6 +89,20 @@ func (c *checker) value(i, j int, source catalog.Source) {
 	}
 	if v.Min != nil && v.Max != nil && *v.Min > *v.Max {
 		c.add(at("max"), "sensor.value.max", "is less than min", "")
+	}
+}
+
+// channel checks where a value of a source with channels comes from.
+func (c *checker) channel(v *SensorValue, at func(string) int, source catalog.Source) {
+	switch {
+	case at("channel") == 0:
+		c.add(at("name"), "sensor.value.channel", "missing: source "+source.Name+" has channels", "add channel = "+quote(source.Channels[0]))
+	case !slices.Contains(source.Channels, v.Channel):
+		c.add(at("channel"), "sensor.value.channel", quote(v.Channel)+" is not one of "+strings.Join(source.Channels, ", "), "")
+	}
+	const most = 6.144
+	if at("range") > 0 && (v.Range <= 0 || v.Range > most) {
+		c.add(at("range"), "sensor.value.range", fmt.Sprintf("%g is out of range: above 0, at most %g", v.Range, most), "")
 	}
 }
 

@@ -142,6 +142,17 @@ func refer(b *bytes.Buffer, s catalog.Source) {
 		}
 		fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", v.Name, v.Unit, span, cell(strings.TrimPrefix(help, "; ")))
 	}
+	if s.Channels != nil {
+		fmt.Fprintf(b, "\n| key of `[[sensor.value]]` | meaning |\n|---|---|\n")
+		for _, section := range sections() {
+			for _, k := range section.keys {
+				if section.name == "sensor.value" && k.some {
+					fmt.Fprintf(b, "| `%s` | %s |\n", k.name, cell(k.help))
+				}
+			}
+		}
+		fmt.Fprintf(b, "\nChannels: %s.\n", strings.Join(s.Channels, ", "))
+	}
 	if len(s.Keys) > 0 {
 		b.WriteString("\n| key | meaning |\n|---|---|\n")
 	}
@@ -153,7 +164,7 @@ func refer(b *bytes.Buffer, s catalog.Source) {
 					need = "Required. "
 				}
 			}
-			fmt.Fprintf(b, "| `%s` | %s |\n", name, cell(need+k.help+note(*k)))
+			fmt.Fprintf(b, "| `%s` | %s |\n", name, cell(need+k.help))
 		}
 	}
 	fmt.Fprintf(b, "\n```toml\n%s```\n", s.Config(s.Name, "i2c1", 0))

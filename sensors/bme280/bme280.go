@@ -32,19 +32,18 @@ func start(_ context.Context, bus i2c.Bus, addr uint16) (chip.Measure, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind := dev.String()
-	if strings.HasPrefix(kind, "BMP180") {
-		return nil, chip.ErrStranger
-	}
-	humidity := strings.HasPrefix(kind, "BME280")
+	humidity := strings.HasPrefix(dev.String(), "BME280")
+	framed := !strings.HasPrefix(dev.String(), "BMP180")
 	return func(context.Context) ([]sensors.Value, error) {
 		r.frame = nil
 		var e physic.Env
 		if err := dev.Sense(&e); err != nil {
 			return nil, err
 		}
-		if err := r.frame.check(humidity); err != nil {
-			return nil, err
+		if framed {
+			if err := r.frame.check(humidity); err != nil {
+				return nil, err
+			}
 		}
 		return values(e, humidity), nil
 	}, nil

@@ -1,9 +1,10 @@
-// Package bme280 reads Bosch's environmental sensors BME280 and BMP280 over
-// I²C: temperature, pressure and, for the BME280, relative humidity.
+// Package bme280 reads Bosch's environmental sensors BME280, BMP280 and BMP180
+// over I²C: temperature, pressure and, for the BME280, relative humidity.
 //
 // The part sits at address 0x76, or 0x77 with SDO high. The driver is periph's
 // devices/v3/bmxx80, unmodified; [Open] makes an opener for it.
-// Datasheets: BST-BME280-DS002, BST-BMP280-DS001.
+// A BMP180 is always at 0x77.
+// Datasheets: BST-BME280-DS002, BST-BMP280-DS001, BST-BMP180-DS000.
 //
 // Values are temperature in Cel, humidity in % and pressure in hPa.
 //
@@ -13,7 +14,7 @@
 // when it is ended. The driver asks a busy part again without pause and without
 // end; its transfers go through package chip, which slows such asking down and
 // fails it, and keeps the bus errors with their types, which the driver turns into
-// text. The raw frame is looked at too: nothing but 0xFF means that nobody drives the bus, and a measurement that reads as switched off
-// means that the part lost its supply and forgot its settings, so it is set up
-// again on the spot.
+// text. The raw frame is looked at too: nothing but 0xFF means that nobody drives
+// the bus, and a measurement that reads as switched off means that the part lost
+// its supply and forgot its settings, so it is set up again on the spot.
 package bme280

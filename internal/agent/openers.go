@@ -1,0 +1,76 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+
+	"fieldpost/board"
+	"fieldpost/internal/config"
+	"fieldpost/sensors"
+	"fieldpost/sensors/ads1x15"
+	"fieldpost/sensors/aht20"
+	"fieldpost/sensors/bh1750"
+	"fieldpost/sensors/bme280"
+	"fieldpost/sensors/hdc302x"
+	"fieldpost/sensors/hostinfo"
+	"fieldpost/sensors/ina219"
+	"fieldpost/sensors/mcp9808"
+	"fieldpost/sensors/scd4x"
+	"fieldpost/sensors/sht"
+	"fieldpost/sensors/simulated"
+	"fieldpost/sensors/tmp102"
+)
+
+// opener is the table from a source's name to its package.
+func (a *Agent) opener(s config.Sensor) sensors.Opener {
+	bus := board.BusOpener(a.parts.Buses, a.device(s.Bus))
+	switch s.Source {
+	case "host":
+		return hostinfo.Open(hostinfo.Options{Root: a.parts.Root, StateDir: a.cfg.Agent.StateDir})
+	case "bme280", "bmp280", "bmp180":
+		return bme280.Open(bus, s.Address)
+	case "aht20":
+		return aht20.Open(bus, s.Address)
+	case "hdc302x":
+		return hdc302x.Open(bus, s.Address)
+	case "sht3x":
+		return sht.Open3x(bus, s.Address)
+	case "sht4x":
+		return sht.Open4x(bus, s.Address)
+	case "scd4x":
+		return scd4x.Open(bus, s.Address)
+	case "mcp9808":
+		return mcp9808.Open(bus, s.Address)
+	case "tmp102", "tmp75", "tmp105", "lm75":
+		return tmp102.Open(bus, s.Address, s.Source)
+	case "ina219":
+		return ina219.Open(bus, s.Address, ina219.Options{Shunt: s.Shunt, MaxCurrent: s.MaxCurrent})
+	case "ads1115", "ads1015":
+		return ads1x15.Open(bus, s.Address, converter(s))
+	case "bh1750":
+		return bh1750.Open(bus, s.Address)
+	case "simulated":
+		return simulated.Open(simulated.Options{Seed: a.parts.Seed, Clock: a.parts.Clock})
+	default:
+		return func(context.Context) (sensors.Source, error) {
+			return nil, fmt.Errorf("source %q is not built into this agent", s.Source)
+		}
+	}
+}
+
+func converter(s config.Sensor) ads1x15.Options {
+	opt := ads1x15.Options{TwelveBits: s.Source == "ads1015"}
+	for _, v := range s.Values {
+		opt.Channels = append(opt.Channels, ads1x15.Channel{Name: v.Name, Unit: v.Unit, Input: v.Channel, Range: v.Range})
+	}
+	return opt
+}
+
+func (a *Agent) device(bus string) string {
+	for _, b := range a.cfg.Buses {
+		if b.Name == bus {
+			return b.Device
+		}
+	}
+	return bus
+}

@@ -1,0 +1,297 @@
+package chip_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"periph.io/x/conn/v3/i2c"
+
+	"fieldpost/board"
+	"fieldpost/board/boardsim"
+	"fieldpost/sensors"
+	"fieldpost/sensors/ads1x15"
+	"fieldpost/sensors/aht20"
+	"fieldpost/sensors/bh1750"
+	"fieldpost/sensors/bme280"
+	"fieldpost/sensors/chip"
+	"fieldpost/sensors/hdc302x"
+	"fieldpost/sensors/ina219"
+	"fieldpost/sensors/mcp9808"
+	"fieldpost/sensors/scd4x"
+	"fieldpost/sensors/sht"
+	"fieldpost/sensors/tmp102"
+)
+
+type busOpener = func() (i2c.BusCloser, error)
+
+// part is a model that can be broken.
+type part interface {
+	boardsim.Part
+	SetFault(boardsim.Fault)
+	PowerCycle()
+}
+
+// kind is one kind of part with its driver.
+type kind struct {
+	name    string
+	part    part
+	open    func(busOpener, uint16) sensors.Opener
+	set     func() // has the part measure what want says
+	want    []want
+	floats  error // of a line that nobody drives; nil = it cannot be told
+	sums    bool  // what is read has a checksum
+	oneGood bool  // a wrong checksum spoils one value of two
+	busy    error // of a measurement that never ends; nil = it cannot be told
+	settle  time.Duration
+}
+
+type want struct {
+	name, unit string
+	num, by    float64
+}
+
+func kinds() []kind {
+	bme, aht, hdc := boardsim.NewBME280(), boardsim.NewHygrometer("aht20"), boardsim.NewHygrometer("hdc302x")
+	sht3, sht4, scd := boardsim.NewHygrometer("sht3x"), boardsim.NewHygrometer("sht4x"), boardsim.NewSCD4x()
+	ina, ads, light := boardsim.NewINA219(), boardsim.NewADS1115(), boardsim.NewBH1750()
+	climate := func(tempC, pct float64) []want {
+		return []want{{"temperature", "Cel", tempC, 0.02}, {"humidity", "%", pct, 0.02}}
+	}
+	all := []kind{
+		{name: "bme280", part: bme, open: bme280.Open, set: func() { bme.Set(-12.3, 71, 987.6) },
+			want:   []want{{"temperature", "Cel", -12.3, 0.02}, {"pressure", "hPa", 987.6, 0.1}, {"humidity", "%", 71, 0.1}},
+			floats: chip.ErrFloats, busy: chip.ErrBusy},
+		{name: "bmp180", part: boardsim.NewBMP180(), open: bme280.Open, set: func() {},
+			want:   []want{{"temperature", "Cel", 15.0, 0.01}, {"pressure", "hPa", 699.64, 0.05}},
+			floats: chip.ErrFloats},
+		{name: "aht20", part: aht, open: aht20.Open, set: func() { aht.Set(-12.3, 71) }, want: climate(-12.3, 71),
+			floats: chip.ErrFloats, sums: true, busy: chip.ErrBusy},
+		{name: "hdc302x", part: hdc, open: hdc302x.Open, set: func() { hdc.Set(-12.3, 71) }, want: climate(-12.3, 71),
+			floats: chip.ErrFloats, sums: true, busy: board.ErrNoAck},
+		{name: "sht3x", part: sht3, open: sht.Open3x, set: func() { sht3.Set(-12.3, 71) }, want: climate(-12.3, 71),
+			floats: chip.ErrFloats, sums: true, oneGood: true, busy: board.ErrNoAck},
+		{name: "sht4x", part: sht4, open: sht.Open4x, set: func() { sht4.Set(-12.3, 71) }, want: climate(-12.3, 71),
+			floats: chip.ErrFloats, sums: true, oneGood: true, busy: board.ErrNoAck},
+		{name: "scd4x", part: scd, open: scd4x.Open, set: func() { scd.Set(1234, -5, 71) },
+			want:   []want{{"co2", "[ppm]", 1234, 0}, {"temperature", "Cel", -5, 0.02}, {"humidity", "%", 71, 0.02}},
+			floats: chip.ErrFloats, sums: true, settle: 6 * time.Second},
+		{name: "ina219", part: ina, open: func(b busOpener, addr uint16) sensors.Opener { return ina219.Open(b, addr, ina219.Options{}) },
+			set:    func() { ina.Set(24.5, -0.15) },
+			want:   []want{{"voltage", "V", 24.5, 0.004}, {"current", "A", -1.5, 0.002}, {"power", "W", -36.75, 0.1}},
+			floats: chip.ErrFloats},
+		{name: "ads1115", part: ads, open: func(b busOpener, addr uint16) sensors.Opener {
+			return ads1x15.Open(b, addr, ads1x15.Options{Channels: []ads1x15.Channel{
+				{Name: "a", Input: "0"}, {Name: "b", Unit: "bar", Input: "3", Range: 1}, {Name: "c", Input: "0-1"},
+			}})
+		},
+			set:    func() { ads.Set(0, 3.3); ads.Set(1, 0.3); ads.Set(3, 0.123) },
+			want:   []want{{"a", "V", 3.3, 0.001}, {"b", "bar", 0.123, 0.001}, {"c", "V", 3, 0.001}},
+			floats: chip.ErrFloats, busy: chip.ErrBusy},
+		{name: "bh1750", part: light, open: bh1750.Open, set: func() { light.Set(1234) }, want: []want{{"illuminance", "lx", 1234, 1}}},
+	}
+	for _, name := range []string{"lm75", "tmp75", "tmp105", "tmp102", "mcp9808"} {
+		p := boardsim.NewThermometer(name)
+		k := kind{name: name, part: p, set: func() { p.Set(-12.3) }, want: []want{{"temperature", "Cel", -12.3, 0.07}}, floats: chip.ErrFloats}
+		switch name {
+		case "mcp9808":
+			k.open = mcp9808.Open
+		case "lm75":
+			k.want[0].by = 0.5
+			fallthrough
+		default:
+			k.open = func(b busOpener, addr uint16) sensors.Opener { return tmp102.Open(b, addr, name) }
+		}
+		all = append(all, k)
+	}
+	return all
+}
+
+// addrOf is an address where a part of that kind may be: some drivers insist.
+func addrOf(name string) uint16 {
+	at := map[string]uint16{"bme280": 0x76, "bmp180": 0x77, "aht20": 0x38, "hdc302x": 0x44, "scd4x": 0x62, "ina219": 0x40, "mcp9808": 0x18, "bh1750": 0x23, "sht3x": 0x44, "sht4x": 0x44}
+	if a, ok := at[name]; ok {
+		return a
+	}
+	return 0x48
+}
+
+// rig is a part on a bus, with its source open.
+type rig struct {
+	kind
+	t   *testing.T
+	bus *boardsim.Bus
+	src sensors.Source
+}
+
+func (r *rig) opener() sensors.Opener { return r.open(r.bus.Open, addrOf(r.name)) }
+
+// good senses until the wanted values are there, at most twice: a part that was
+// just started may need its time.
+func (r *rig) good(when string) {
+	r.t.Helper()
+	time.Sleep(r.settle)
+	vs, err := r.src.Sense(r.t.Context())
+	if err != nil {
+		r.t.Errorf("%s: %v", when, err)
+		return
+	}
+	if len(vs) != len(r.want) {
+		r.t.Errorf("%s: %+v", when, vs)
+		return
+	}
+	for i, w := range r.want {
+		if v := vs[i]; v.Name != w.name || v.Unit != w.unit || math.Abs(v.Num-w.num) > w.by || v.Quality != sensors.Good {
+			r.t.Errorf("%s: %+v, want %+v", when, v, w)
+		}
+	}
+}
+
+// bad senses, and wants an error that is one and has a hint.
+func (r *rig) bad(when string, is error) {
+	r.t.Helper()
+	time.Sleep(r.settle)
+	begin := time.Now()
+	vs, err := r.src.Sense(r.t.Context())
+	var h interface{ Hint() string }
+	if !errors.Is(err, is) || !errors.As(err, &h) || h.Hint() == "" {
+		r.t.Errorf("%s: %+v, %v, want %v with a hint", when, vs, err, is)
+	}
+	if d := time.Since(begin); d > 5*time.Second {
+		r.t.Errorf("%s: took %v, longer than a sampler waits", when, d)
+	}
+}
+
+// TestDrivers puts each driver through what a part on a bus does to it.
+func TestDrivers(t *testing.T) {
+	for _, k := range kinds() {
+		t.Run(k.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := &rig{kind: k, t: t}
+				r.bus = boardsim.NewBus("/dev/i2c-1", map[uint16]boardsim.Part{addrOf(k.name): k.part})
+				k.part.SetFault(boardsim.Absent)
+				if _, err := r.opener()(t.Context()); !errors.Is(err, board.ErrNoAck) {
+					t.Errorf("open without a part: %v", err)
+				}
+				if k.floats != nil {
+					k.part.SetFault(boardsim.Corrupt)
+					if src, err := r.opener()(t.Context()); err == nil {
+						_, err = src.Sense(t.Context())
+						if err == nil {
+							t.Error("a line that nobody drives gave a reading")
+						}
+					}
+				}
+				k.part.SetFault(boardsim.NoFault)
+				k.part.PowerCycle()
+				var err error
+				if r.src, err = r.opener()(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				k.set()
+				r.good("first")
+
+				k.part.SetFault(boardsim.Absent)
+				r.bad("not acknowledged", board.ErrNoAck)
+				k.part.SetFault(boardsim.NoFault)
+				r.good("acknowledged again")
+				if k.floats != nil {
+					k.part.SetFault(boardsim.Corrupt)
+					r.bad("line not driven", k.floats)
+					k.part.SetFault(boardsim.NoFault)
+					r.good("line driven again")
+				}
+				if k.busy != nil {
+					k.part.SetFault(boardsim.StuckBusy)
+					r.bad("stuck busy", k.busy)
+					k.part.SetFault(boardsim.NoFault)
+					time.Sleep(time.Second)
+					r.good("not busy any more")
+				}
+				r.checksum()
+				k.part.PowerCycle()
+				r.settle *= 4
+				if k.name == "scd4x" {
+					time.Sleep(r.settle)
+					_, _ = r.src.Sense(t.Context()) // notices, and starts it anew
+				}
+				r.good("after the supply was gone")
+				r.settle = k.settle
+
+				r.bus.Unplug()
+				r.bad("adapter unplugged", board.ErrIO)
+				if err := r.src.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func (r *rig) checksum() {
+	if !r.sums {
+		return
+	}
+	r.part.SetFault(boardsim.BadChecksum)
+	defer r.part.SetFault(boardsim.NoFault)
+	if !r.oneGood {
+		r.bad("checksum", chip.ErrChecksum)
+		return
+	}
+	vs, err := r.src.Sense(r.t.Context())
+	if err != nil || vs[0].Quality != sensors.Good || vs[1].Quality != sensors.Bad || vs[1].Reason != "checksum" {
+		r.t.Errorf("one checksum of two: %+v, %v", vs, err)
+	}
+}
+
+// Another software has left the part switched off.
+func TestSleepingThermometers(t *testing.T) {
+	for _, name := range []string{"lm75", "tmp75", "tmp105", "tmp102", "mcp9808"} {
+		synctest.Test(t, func(t *testing.T) {
+			p := boardsim.NewThermometer(name)
+			p.Sleep()
+			bus := boardsim.NewBus("/dev/i2c-1", map[uint16]boardsim.Part{addrOf(name): p})
+			open := func(b busOpener, addr uint16) sensors.Opener { return tmp102.Open(b, addr, name) }
+			if name == "mcp9808" {
+				open = mcp9808.Open
+			}
+			src, err := open(bus.Open, addrOf(name))(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if vs, err := src.Sense(t.Context()); err != nil || vs[0].Num != 21.5 {
+				t.Errorf("%s: %+v, %v", name, vs, err)
+			}
+		})
+	}
+}
+
+// A call ends with its context, and says why.
+func TestCancelled(t *testing.T) {
+	errTest := errors.New("test")
+	for _, k := range kinds() {
+		if k.busy != chip.ErrBusy || k.name == "aht20" {
+			continue // the driver sleeps, or its part tells at once
+		}
+		synctest.Test(t, func(t *testing.T) {
+			bus := boardsim.NewBus("/dev/i2c-1", map[uint16]boardsim.Part{addrOf(k.name): k.part})
+			src, err := k.open(bus.Open, addrOf(k.name))(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			k.part.SetFault(boardsim.StuckBusy)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			time.AfterFunc(200*time.Millisecond, func() { cancel(errTest) })
+			begin := time.Now()
+			if _, err := src.Sense(ctx); !errors.Is(err, errTest) {
+				t.Errorf("%s: %v", k.name, err)
+			}
+			if d := time.Since(begin); d > 250*time.Millisecond {
+				t.Errorf("%s: took %v", k.name, d)
+			}
+		})
+	}
+}
