@@ -44,7 +44,7 @@ func (a *Agent) opener(s config.Sensor) sensors.Opener {
 	case "tmp102", "tmp75", "tmp105", "lm75":
 		return tmp102.Open(bus, s.Address, s.Source)
 	case "ina219":
-		return ina219.Open(bus, s.Address, ina219.Options{Shunt: s.Shunt, MaxCurrent: s.MaxCurrent})
+		return ina219.Open(bus, s.Address, ina219.Options{Shunt: s.Shunt})
 	case "ads1115", "ads1015":
 		return ads1x15.Open(bus, s.Address, converter(s))
 	case "bh1750":

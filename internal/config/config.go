@@ -108,8 +108,7 @@ type Sensor struct {
 	Address uint16        // on that bus, 7 bits; 0 when the source has no bus
 	Every   time.Duration // time between two samples; default 10 s
 
-	Shunt      float64 // of a meter of current, in ohms; 0 = by source
-	MaxCurrent float64 // largest current to expect, in A; 0 = by source
+	Shunt float64 // of a meter of current, in ohms; 0 = by source
 
 	Values []SensorValue // what is known of single values
 }

@@ -239,9 +239,6 @@ func sections() []section {
 				{name: "shunt", example: "0.1", some: true,
 					help:  "Resistance of the shunt, in ohms. Default: 0.1.",
 					field: func(t *target) any { return &t.sensor.Shunt }},
-				{name: "max_current", example: "3.2", some: true,
-					help:  "Largest current to expect, in A: the resolution is a 32768th of it. Default: 3.2.",
-					field: func(t *target) any { return &t.sensor.MaxCurrent }},
 			},
 		},
 		{

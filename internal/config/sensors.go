@@ -36,10 +36,8 @@ func (c *checker) options(i int, source catalog.Source) {
 		}
 	}
 	s := c.config.Sensors[i]
-	for key, x := range map[string]float64{"shunt": s.Shunt, "max_current": s.MaxCurrent} {
-		if at := c.line(item("sensor", i, key)); at > 0 && x <= 0 {
-			c.add(at, "sensor."+key, "must be more than 0", "")
-		}
+	if at := c.line(item("sensor", i, "shunt")); at > 0 && s.Shunt <= 0 {
+		c.add(at, "sensor.shunt", "must be more than 0", "")
 	}
 	if len(source.Channels) > 0 && len(s.Values) == 0 {
 		c.add(c.line(fmt.Sprintf("sensor[%d]", i)), "sensor.value", "missing: source "+source.Name+" measures the channels that are named",

@@ -1,20 +1,21 @@
 // Package ads1x15 reads TI's analogue-to-digital converters ADS1115 (16 bits,
 // SBAS444) and ADS1015 (12 bits, SBAS473) over I²C, at addresses 0x48 to 0x4b.
 //
-// The driver is periph's devices/v3/ads1x15. It waits for the nominal time of a
-// conversion, while the part's own clock may be a tenth slow: then it reads the
-// last result, which is another channel's. [Open] asks the part whether it is
-// done. A voltage at the end of its range is suspect, "saturated".
+// The driver is our own: periph's devices/v3/ads1x15 waits for the nominal time of
+// a conversion, while the part's own clock may be a tenth slow: then it reads the
+// last result, which is another channel's. Here the part is asked whether it is
+// done. Each sample writes all settings, so there are none to lose. A voltage at
+// the end of its range is suspect, "saturated".
 package ads1x15
 
 import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"time"
 
 	"periph.io/x/conn/v3/i2c"
-	"periph.io/x/conn/v3/physic"
-	"periph.io/x/devices/v3/ads1x15"
 
 	"fieldpost/sensors"
 	"fieldpost/sensors/chip"
@@ -23,9 +24,13 @@ import (
 const (
 	regConversion = 0
 	regConfig     = 1
-	done          = 0x8000 // in regConfig
-	// rate is that of conversions, at least: 64 or, of an ADS1015, 128 a second.
-	rate = 64 * physic.Hertz
+
+	start    = 0x8000 // one conversion; reads 0 while it is under way
+	oneShot  = 0x0100
+	noAlarms = 0x0003
+	// rate64 is the rate of an ADS1115, 64 conversions in a second; an ADS1015
+	// takes the same bits for 920.
+	rate64 = 3 << 5
 )
 
 // Channel is one voltage to measure.
@@ -48,88 +53,95 @@ func Open(bus func() (i2c.BusCloser, error), addr uint16, opt Options) sensors.O
 	if opt.TwelveBits {
 		name = "ads1015"
 	}
-	return chip.Open(bus, addr, chip.Driver{Name: name, OnesAreData: true, Start: func(ctx context.Context, bus i2c.Bus, addr uint16) (chip.Measure, error) {
-		return start(bus, addr, opt)
+	return chip.Open(bus, addr, chip.Driver{Name: name, OnesAreData: true, Start: func(_ context.Context, bus i2c.Bus, addr uint16) (chip.Measure, error) {
+		settings := make([]setting, len(opt.Channels))
+		for i, c := range opt.Channels {
+			var err error
+			if settings[i], err = settingOf(c); err != nil {
+				return nil, err
+			}
+		}
+		if config, err := chip.Register(bus, addr, regConfig); err != nil || config == 0xFFFF {
+			return nil, cause(err)
+		}
+		return func(ctx context.Context) ([]sensors.Value, error) {
+			vs := make([]sensors.Value, len(settings))
+			for i, s := range settings {
+				raw, err := s.convert(ctx, bus, addr)
+				if err != nil {
+					return nil, err
+				}
+				vs[i] = opt.value(i, raw, s.top)
+			}
+			return vs, nil
+		}, nil
 	}})
 }
 
-func start(bus i2c.Bus, addr uint16, opt Options) (chip.Measure, error) {
-	newDev := ads1x15.NewADS1115
-	if opt.TwelveBits {
-		newDev = ads1x15.NewADS1015
+// cause is what a line that nobody drives is called, unless the bus knows better.
+func cause(err error) error {
+	if err == nil {
+		return chip.ErrFloats
 	}
-	dev, err := newDev(&settled{bus}, &ads1x15.Opts{I2cAddress: addr})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := chip.Register(bus, addr, regConfig); err != nil {
-		return nil, err
-	}
-	pins := make([]ads1x15.PinADC, len(opt.Channels))
-	for i, c := range opt.Channels {
-		if c.Range == 0 {
-			c.Range = 4.096
-		}
-		input, ok := inputs()[c.Input]
-		if !ok {
-			return nil, fmt.Errorf("no input %q", c.Input)
-		}
-		pins[i], err = dev.PinForChannel(input, physic.ElectricPotential(c.Range*float64(physic.Volt)), rate, ads1x15.BestQuality)
-		if err != nil {
-			return nil, err
-		}
-	}
-	return func(context.Context) ([]sensors.Value, error) {
-		var vs []sensors.Value
-		for i, pin := range pins {
-			sample, err := pin.Read()
-			if err != nil {
-				return nil, err
-			}
-			v := sensors.Value{Name: opt.Channels[i].Name, Unit: opt.Channels[i].Unit, Num: float64(sample.V) / float64(physic.Volt)}
-			if v.Unit == "" {
-				v.Unit = "V"
-			}
-			if top := int32(math.MaxInt16) &^ step(opt); sample.Raw >= top || sample.Raw == math.MinInt16 {
-				v.Quality, v.Reason = sensors.Suspect, "saturated"
-			}
-			vs = append(vs, v)
-		}
-		return vs, nil
-	}, nil
+	return err
 }
 
-// step is what the bits of a result cannot show.
-func step(opt Options) int32 {
-	if opt.TwelveBits {
-		return 0xF
-	}
-	return 0
+// setting is how one channel is measured.
+type setting struct {
+	config uint16
+	top    float64 // end of the range, in V
 }
 
-func inputs() map[string]ads1x15.Channel {
-	return map[string]ads1x15.Channel{
-		"0": ads1x15.Channel0, "1": ads1x15.Channel1, "2": ads1x15.Channel2, "3": ads1x15.Channel3,
-		"0-1": ads1x15.Channel0Minus1, "0-3": ads1x15.Channel0Minus3, "1-3": ads1x15.Channel1Minus3, "2-3": ads1x15.Channel2Minus3,
+func settingOf(c Channel) (setting, error) {
+	inputs := []string{"0-1", "0-3", "1-3", "2-3", "0", "1", "2", "3"}
+	tops := []float64{6.144, 4.096, 2.048, 1.024, 0.512, 0.256}
+	mux := slices.Index(inputs, c.Input)
+	if mux < 0 {
+		return setting{}, fmt.Errorf("no input %q", c.Input)
 	}
+	want := c.Range
+	if want == 0 {
+		want = tops[1]
+	}
+	gain := 0
+	for gain+1 < len(tops) && tops[gain+1] >= want {
+		gain++
+	}
+	return setting{uint16(start|mux<<12|gain<<9|oneShot|rate64) | noAlarms, tops[gain]}, nil
 }
 
-// settled is a bus on which a result is read only when the conversion has ended.
-type settled struct{ i2c.Bus }
-
-// Tx implements i2c.Bus. The bus below ends the loop.
-func (s *settled) Tx(addr uint16, w, r []byte) error {
-	for len(w) == 1 && w[0] == regConversion {
-		config, err := chip.Register(s.Bus, addr, regConfig)
-		if err != nil {
-			return err
+// convert measures one channel.
+func (s setting) convert(ctx context.Context, bus i2c.Bus, addr uint16) (int16, error) {
+	if err := bus.Tx(addr, []byte{regConfig, byte(s.config >> 8), byte(s.config)}, nil); err != nil {
+		return 0, err
+	}
+	for {
+		if err := chip.Pause(ctx, 4*time.Millisecond); err != nil {
+			return 0, err
 		}
-		if config == 0xFFFF {
-			return chip.ErrFloats
+		config, err := chip.Register(bus, addr, regConfig)
+		if err != nil || config == 0xFFFF {
+			return 0, cause(err)
 		}
-		if config&done != 0 {
+		if config&start != 0 {
 			break
 		}
 	}
-	return s.Bus.Tx(addr, w, r)
+	raw, err := chip.Register(bus, addr, regConversion)
+	return int16(raw), err
+}
+
+func (opt Options) value(i int, raw int16, top float64) sensors.Value {
+	v := sensors.Value{Name: opt.Channels[i].Name, Unit: opt.Channels[i].Unit, Num: float64(raw) / 32768 * top}
+	if v.Unit == "" {
+		v.Unit = "V"
+	}
+	most := int16(math.MaxInt16)
+	if opt.TwelveBits {
+		most &^= 0xF
+	}
+	if raw >= most || raw == math.MinInt16 {
+		v.Quality, v.Reason = sensors.Suspect, "saturated"
+	}
+	return v
 }

@@ -41,7 +41,7 @@ func chips() []Source {
 		thermometer("lm75", "LM75", "SNIS153", -55, 125, "A0, A1 and A2", between(0x48, 0x4F)...),
 		{
 			Name: "ina219", Help: "TI INA219, a meter of voltage, current and power, on an I2C bus", Addresses: between(0x40, 0x4F),
-			Keys: []string{"shunt", "max_current"},
+			Keys: []string{"shunt"},
 			Values: []Value{
 				value("voltage", "V", 0, 26).telling("between VIN- and ground"),
 				value("current", "A", 0, 0).telling("positive from VIN+ to VIN-; \"saturated\" from 0.32 V across the shunt"),

@@ -1,10 +1,11 @@
 // Package ina219 reads TI's meter of voltage, current and power INA219 over I²C,
 // at addresses 0x40 to 0x4f (SBOS448G).
 //
-// The driver is periph's devices/v3/ina219. It sets the part to 16 V, where a
-// battery of 24 V shows 16; [Open] sets 32 V. A part that lost its supply shows a
-// current of 0 and no error: before each measurement its settings are looked at,
-// and written anew when they are gone.
+// The driver is our own: periph's devices/v3/ina219 sets the part to 16 V, where a
+// battery of 24 V shows 16, and a part that lost its supply shows a current of 0
+// and no error. Here it is 32 V; the current is that of the voltage across the
+// shunt, which needs nothing that the part could forget; its settings are looked at
+// in each sample and written anew when they are gone.
 package ina219
 
 import (
@@ -13,29 +14,29 @@ import (
 	"time"
 
 	"periph.io/x/conn/v3/i2c"
-	"periph.io/x/conn/v3/physic"
-	"periph.io/x/devices/v3/ina219"
 
 	"fieldpost/sensors"
 	"fieldpost/sensors/chip"
 )
 
 const (
-	regConfig      = 0
-	regCalibration = 5
+	regConfig  = 0
+	regShunt   = 1
+	regVoltage = 2
 	// config: 32 V, 320 mV across the shunt, the average of 128 samples of each,
 	// again and again.
 	config = 0x3FFF
 	// conversion is the time of one such measurement.
 	conversion = 2 * 68100 * time.Microsecond
-	// fullScale is the largest voltage across the shunt that can be measured.
-	fullScale = 0.32
+
+	voltPerStep  = 0.004
+	shuntPerStep = 10e-6
+	fullScale    = 32000 // steps
 )
 
 // Options says how the part is built in.
 type Options struct {
-	Shunt      float64 // in ohms; default 0.1
-	MaxCurrent float64 // largest current to expect, in A: its resolution is a 32768th of it; default 3.2
+	Shunt float64 // in ohms; default 0.1
 }
 
 // Open returns an opener for the part at addr.
@@ -43,55 +44,40 @@ func Open(bus func() (i2c.BusCloser, error), addr uint16, opt Options) sensors.O
 	if opt.Shunt == 0 {
 		opt.Shunt = 0.1
 	}
-	if opt.MaxCurrent == 0 {
-		opt.MaxCurrent = 3.2
-	}
 	return chip.Open(bus, addr, chip.Driver{Name: "ina219", Start: func(ctx context.Context, bus i2c.Bus, addr uint16) (chip.Measure, error) {
-		return start(ctx, bus, addr, opt)
+		if err := bus.Tx(addr, []byte{regConfig, config >> 8, config & 0xFF}, nil); err != nil {
+			return nil, err
+		}
+		measure := func(context.Context) ([]sensors.Value, error) { return opt.measure(bus, addr) }
+		return measure, chip.Pause(ctx, conversion)
 	}})
 }
 
-func start(ctx context.Context, bus i2c.Bus, addr uint16, opt Options) (chip.Measure, error) {
-	dev, err := ina219.New(bus, &ina219.Opts{
-		Address:       int(addr),
-		SenseResistor: physic.ElectricResistance(opt.Shunt * float64(physic.Ohm)),
-		MaxCurrent:    physic.ElectricCurrent(opt.MaxCurrent * float64(physic.Ampere)),
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := bus.Tx(addr, []byte{regConfig, config >> 8, config & 0xFF}, nil); err != nil {
-		return nil, err
-	}
-	if err := chip.Pause(ctx, conversion); err != nil {
-		return nil, err
-	}
-	return func(context.Context) ([]sensors.Value, error) {
-		for _, reg := range []byte{regConfig, regCalibration} {
-			switch is, err := chip.Register(bus, addr, reg); {
-			case err != nil:
-				return nil, err
-			case reg == regConfig && is == 0xFFFF:
-				return nil, chip.ErrFloats
-			case reg == regConfig && is != config, is == 0:
-				return nil, chip.ErrForgot
-			}
-		}
-		m, err := dev.Sense()
-		if err != nil {
+func (opt Options) measure(bus i2c.Bus, addr uint16) ([]sensors.Value, error) {
+	var regs [3]uint16
+	for i := range regs {
+		var err error
+		if regs[i], err = chip.Register(bus, addr, byte(i)); err != nil {
 			return nil, err
 		}
-		return values(m), nil
-	}, nil
-}
-
-// values converts what the driver gave. The part shows power without a sign.
-func values(m ina219.PowerMonitor) []sensors.Value {
-	current := sensors.Value{Name: "current", Unit: "A", Num: float64(m.Current) / float64(physic.Ampere)}
-	power := sensors.Value{Name: "power", Unit: "W", Num: math.Copysign(float64(m.Power)/float64(physic.Watt), current.Num)}
-	if math.Abs(float64(m.Shunt)/float64(physic.Volt)) >= fullScale {
-		current.Quality, current.Reason = sensors.Suspect, "saturated"
-		power.Quality, power.Reason = sensors.Suspect, "saturated"
 	}
-	return []sensors.Value{{Name: "voltage", Unit: "V", Num: float64(m.Voltage) / float64(physic.Volt)}, current, power}
+	switch {
+	case regs[regVoltage] == 0xFFFF:
+		return nil, chip.ErrFloats
+	case regs[regConfig] != config:
+		return nil, chip.ErrForgot
+	}
+	steps := float64(int16(regs[regShunt]))
+	volts, amps := float64(regs[regVoltage]>>3)*voltPerStep, steps*shuntPerStep/opt.Shunt
+	vs := []sensors.Value{
+		{Name: "voltage", Unit: "V", Num: volts},
+		{Name: "current", Unit: "A", Num: amps},
+		{Name: "power", Unit: "W", Num: volts * amps},
+	}
+	if math.Abs(steps) >= fullScale {
+		for i := range vs[1:] {
+			vs[1+i].Quality, vs[1+i].Reason = sensors.Suspect, "saturated"
+		}
+	}
+	return vs, nil
 }

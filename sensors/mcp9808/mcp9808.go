@@ -1,10 +1,15 @@
 // Package mcp9808 reads Microchip's thermometer MCP9808 over I²C, at addresses
 // 0x18 to 0x1f (DS25095).
 //
-// The driver is periph's devices/v3/mcp9808. It reports 0 K together with an
-// error and replaces bus errors by its own; [Open] takes no value that comes with
-// an error, and tells what the bus said. Before anything is written the part must
-// name its maker: other parts share these addresses.
+// The driver is our own: periph's devices/v3/mcp9808 replaces bus errors by its
+// own and reports 0 K beside them. Before anything is written the part must name
+// its maker: other parts share these addresses. One that was switched off by other
+// software is switched on again on the spot.
+//
+// # Limits
+//
+// For 0.25 s after it got its supply the part reads as 0 °C, which nothing tells
+// from a measurement.
 package mcp9808
 
 import (
@@ -12,16 +17,19 @@ import (
 	"time"
 
 	"periph.io/x/conn/v3/i2c"
-	"periph.io/x/devices/v3/mcp9808"
 
 	"fieldpost/sensors"
 	"fieldpost/sensors/chip"
 )
 
 const (
-	regMaker  = 6
-	microchip = 0x0054
-	// conversion is the time of one at the finest resolution.
+	regConfig      = 1
+	regTemperature = 5
+	regMaker       = 6
+	microchip      = 0x0054
+	shutdown       = 0x0100 // in the configuration
+	// conversion is the time of one at the finest resolution, which is the one
+	// after power-on.
 	conversion = 250 * time.Millisecond
 )
 
@@ -38,18 +46,27 @@ func start(ctx context.Context, bus i2c.Bus, addr uint16) (chip.Measure, error) 
 	if maker != microchip && maker != 0xFFFF {
 		return nil, chip.ErrStranger
 	}
-	dev, err := mcp9808.New(bus, &mcp9808.Opts{Addr: int(addr), Res: mcp9808.Maximum})
-	if err != nil {
+	if err := bus.Tx(addr, []byte{regConfig, 0, 0}, nil); err != nil {
 		return nil, err
 	}
 	if err := chip.Pause(ctx, conversion); err != nil {
 		return nil, err
 	}
 	return func(context.Context) ([]sensors.Value, error) {
-		t, err := dev.SenseTemp()
+		config, err := chip.Register(bus, addr, regConfig)
 		if err != nil {
 			return nil, err
 		}
-		return []sensors.Value{{Name: "temperature", Unit: "Cel", Num: t.Celsius()}}, nil
+		raw, err := chip.Register(bus, addr, regTemperature)
+		switch {
+		case err != nil:
+			return nil, err
+		case raw == 0xFFFF:
+			return nil, chip.ErrFloats
+		case config&shutdown != 0:
+			return nil, chip.ErrForgot
+		}
+		// 13 bits with a sign, in sixteenths of a kelvin; above them three alarms.
+		return []sensors.Value{{Name: "temperature", Unit: "Cel", Num: float64(int16(raw<<3)) / 128}}, nil
 	}, nil
 }

@@ -1,11 +1,12 @@
 // Package tmp102 reads TI's thermometers TMP102, TMP75 and TMP105, and the LM75
 // that they come from, over I²C, at addresses 0x48 to 0x4f.
 //
-// The driver is periph's devices/v3/tmp102, which knows the TMP102. The others
-// have a configuration of one byte: what the driver writes behind it would be
-// taken for a configuration again, and can switch the part off; [Open] keeps it
-// away. A part that lost its resolution with its supply, or was switched off by
-// other software, is set up again on the spot. Datasheets: SBOS397 (TMP102), SBOS288 (TMP75), SNIS153 (LM75).
+// The driver is our own: periph's devices/v3/tmp102 writes the TMP102's
+// configuration of two bytes, and the second one switches an LM75 off, which has
+// one. Here it is as wide as the part's, and only the bits that switch the part off
+// and choose its resolution are touched. A part that was switched off by other
+// software, or lost its resolution with its supply, is set up again on the spot.
+// Datasheets: SBOS397 (TMP102), SBOS288 (TMP75), SBOS648 (TMP105), SNIS153 (LM75).
 //
 // # Limits
 //
@@ -18,17 +19,17 @@ import (
 	"time"
 
 	"periph.io/x/conn/v3/i2c"
-	"periph.io/x/conn/v3/physic"
-	"periph.io/x/devices/v3/tmp102"
 
 	"fieldpost/sensors"
 	"fieldpost/sensors/chip"
 )
 
 const (
-	regConfig = 1
-	shutdown  = 0x01 // in the first byte of the configuration
-	twelve    = 0x60 // bits of resolution: TMP75, TMP105
+	regTemperature = 0
+	regConfig      = 1
+	shutdown       = 0x01 // in the first byte of the configuration
+	oneShot        = 0x80 // reads 0 or 1 as the part likes
+	twelve         = 0x60 // bits of resolution: TMP75, TMP105
 	// firstConversion is the longest that a part takes for one (SNIS153).
 	firstConversion = 300 * time.Millisecond
 )
@@ -36,63 +37,45 @@ const (
 // Open returns an opener for the part of that kind at addr: "tmp102", "tmp75",
 // "tmp105" or "lm75".
 func Open(bus func() (i2c.BusCloser, error), addr uint16, kind string) sensors.Opener {
+	width, set := 1, byte(0)
+	if kind == "tmp102" {
+		width = 2
+	}
+	if kind == "tmp75" || kind == "tmp105" {
+		set = twelve
+	}
 	return chip.Open(bus, addr, chip.Driver{Name: kind, Start: func(ctx context.Context, bus i2c.Bus, addr uint16) (chip.Measure, error) {
-		return start(ctx, bus, addr, kind)
+		return start(ctx, bus, addr, width, set)
 	}})
 }
 
-func start(ctx context.Context, bus i2c.Bus, addr uint16, kind string) (chip.Measure, error) {
-	var config [1]byte
-	if err := bus.Tx(addr, []byte{regConfig}, config[:]); err != nil {
+func start(ctx context.Context, bus i2c.Bus, addr uint16, width int, set byte) (chip.Measure, error) {
+	config := make([]byte, width)
+	if err := bus.Tx(addr, []byte{regConfig}, config); err != nil {
 		return nil, err
 	}
-	whole, set := bus, byte(0)
-	switch kind {
-	case "tmp75", "tmp105":
-		set = twelve
-		bus = &narrow{whole, set}
-	case "lm75":
-		bus = &narrow{whole, set}
-	}
-	dev, err := tmp102.NewI2C(bus, addr, &tmp102.Opts{SampleRate: tmp102.RateFourHertz})
-	if err != nil {
-		return nil, err
-	}
-	if config[0]&shutdown != 0 {
+	if config[0]&shutdown != 0 || config[0]&set != set {
+		config[0] = config[0]&^(shutdown|oneShot) | set
+		if err := bus.Tx(addr, append([]byte{regConfig}, config...), nil); err != nil {
+			return nil, err
+		}
 		if err := chip.Pause(ctx, firstConversion); err != nil {
 			return nil, err
 		}
 	}
 	return func(context.Context) ([]sensors.Value, error) {
-		var config [1]byte
-		if err := whole.Tx(addr, []byte{regConfig}, config[:]); err != nil {
+		if err := bus.Tx(addr, []byte{regConfig}, config); err != nil {
 			return nil, err
 		}
-		if config[0]&shutdown != 0 || config[0]&set != set {
+		raw, err := chip.Register(bus, addr, regTemperature)
+		switch {
+		case err != nil:
+			return nil, err
+		case raw == 0xFFFF: // the lower bits of a measurement are 0
+			return nil, chip.ErrFloats
+		case config[0]&shutdown != 0 || config[0]&set != set:
 			return nil, chip.ErrForgot
 		}
-		var e physic.Env
-		if err := dev.Sense(&e); err != nil {
-			return nil, err
-		}
-		return []sensors.Value{{Name: "temperature", Unit: "Cel", Num: e.Temperature.Celsius()}}, nil
+		return []sensors.Value{{Name: "temperature", Unit: "Cel", Num: float64(int16(raw)) / 256}}, nil
 	}, nil
-}
-
-// narrow is the bus of a part whose configuration is of one byte.
-type narrow struct {
-	i2c.Bus
-	set byte // bits to set in the configuration
-}
-
-// Tx implements i2c.Bus.
-func (n *narrow) Tx(addr uint16, w, r []byte) error {
-	switch {
-	case len(w) == 3 && w[0] == regConfig:
-		return n.Bus.Tx(addr, []byte{regConfig, w[1] | n.set}, nil)
-	case len(w) == 1 && w[0] == regConfig && len(r) == 2:
-		r[1] = 0
-		return n.Bus.Tx(addr, w, r[:1])
-	}
-	return n.Bus.Tx(addr, w, r)
 }
