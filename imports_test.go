@@ -27,7 +27,7 @@ type rule struct {
 var own = []rule{
 	{"internal/clock", nil, "a leaf that every part of the agent may import"},
 	{"sensors", []string{"internal/clock"}, "a sensor knows nothing of queues or networks"},
-	{"sensors/", []string{"internal/clock", "sensors", "sensors/chip"}, "a family of sources gives Sources, nothing else"},
+	{"sensors/", []string{"internal/clock", "sensors", "sensors/chip", "sensors/sysfs"}, "a family of sources gives Sources, nothing else"},
 	{"board", []string{"internal/clock"}, "buses and lines serve whoever asks"},
 	{"board/boardsim", []string{"board"}, "the simulated board has the real one's shape"},
 	{"store", []string{"internal/clock"}, "the queue does not care who fills or drains it"},

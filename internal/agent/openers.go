@@ -18,6 +18,7 @@ import (
 	"fieldpost/sensors/scd4x"
 	"fieldpost/sensors/sht"
 	"fieldpost/sensors/simulated"
+	"fieldpost/sensors/sysfs"
 	"fieldpost/sensors/tmp102"
 )
 
@@ -27,6 +28,12 @@ func (a *Agent) opener(s config.Sensor) sensors.Opener {
 	switch s.Source {
 	case "host":
 		return hostinfo.Open(hostinfo.Options{Root: a.parts.Root, StateDir: a.cfg.Agent.StateDir})
+	case "hwmon":
+		return sysfs.Hwmon(sysfs.Tree(a.parts.Root), s.Device)
+	case "iio":
+		return sysfs.IIO(sysfs.Tree(a.parts.Root), s.Device)
+	case "ds18b20":
+		return sysfs.W1(sysfs.Tree(a.parts.Root), s.Device)
 	case "bme280", "bmp280", "bmp180":
 		return bme280.Open(bus, s.Address)
 	case "aht20":

@@ -1,5 +1,7 @@
 package catalog
 
+import "fieldpost/sensors"
+
 // linux lists what the kernel tells.
 func linux() []Source {
 	return []Source{
@@ -15,9 +17,40 @@ func linux() []Source {
 				value("cpu_temperature", "Cel", 0, 0).telling("of the thermal zone of the processor"),
 				value("undervoltage", "1", 0, 0).telling("1 while a Raspberry Pi's supply is too low"),
 			},
-			Open:  true,
-			Notes: "Beside these it gives each thermal zone as <type>_temperature, and what hwmon chips measure as <chip>_<input>, such as tmp105_temp1. What the machine does not have is left out.",
+			Open: true,
+			Notes: "Beside these it gives each thermal zone as `<type>_temperature`, what hwmon chips measure as `<chip>_<input>`, such as `tmp105_temp1`, and of each disk and network interface " +
+				"`mmcblk0_written_bytes`, `eth0_rx_bytes`, `eth0_tx_bytes`, of an eMMC `mmcblk0_life_used_percent`. On Raspberry Pi OS the firmware adds `frequency_capped`, `throttled` and " +
+				"`temperature_limited`, 0 or 1, and of each of these whether it was so since boot, such as `throttled_since_boot`. What the machine does not have is left out.",
 		},
+		{
+			Name: "hwmon", Help: "a hardware monitor that the kernel has a driver for", Keys: []string{"device"}, Required: []string{"device"}, Open: true,
+			Notes:   "The values are called as the kernel calls its inputs: `temp1` in Cel, `humidity1` in %, `in0` in V, `curr1` in A, `power1` in W, `fan1` in /min. `cat /sys/class/hwmon/*/name` lists what there is.",
+			Example: "device = \"sht3x\"\n",
+		},
+		{
+			Name: "iio", Help: "a part that the kernel has an IIO driver for", Keys: []string{"device"}, Required: []string{"device"}, Open: true,
+			Notes:   "The values are `temperature` in Cel, `pressure` in hPa, `humidity` in %, `illuminance` in lx, `voltage0` in V, `current0` in A, `power0` in W, `co2` in [ppm], as the part has them. `cat /sys/bus/iio/devices/*/name` lists what there is.",
+			Example: "device = \"bme280\"\n",
+		},
+		ds18b20(),
+	}
+}
+
+func ds18b20() Source {
+	temperature := value("temperature", "Cel", -55, 125)
+	temperature.Sentinels = []sensors.Sentinel{
+		{Num: 85, Reason: "power-on-value", Near: 2},
+		{Num: -127, Reason: "no-answer"},
+		{Num: 127.9375, Reason: "no-supply"},
+	}
+	return Source{
+		Name: "ds18b20", Help: "DS18B20 and its like on a 1-wire bus, by the kernel's w1_therm", Keys: []string{"device"},
+		Values: []Value{temperature},
+		Wiring: "VDD to 3.3 V, GND to ground, DQ to the line of dtoverlay=w1-gpio (GPIO4), with 4.7 kOhm from DQ to 3.3 V; " +
+			"a DS2482 on an I2C bus works too, by the kernel's driver",
+		Datasheet: "DS18B20 19-7487",
+		Notes:     "85 °C is what it says before it has measured: it is believed only after a measurement within 2 °C of it. Without device it is the only one there is. `ls /sys/bus/w1/devices` lists them.",
+		Example:   "device = \"28-0316a2795cff\"\n",
 	}
 }
 

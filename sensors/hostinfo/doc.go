@@ -14,6 +14,14 @@
 //	cpu_temperature       Cel   of the thermal zone of the processor
 //	<type>_temperature    Cel   of the other thermal zones
 //	undervoltage          1     1 while a Raspberry Pi's supply is too low
+//	frequency_capped, throttled, temperature_limited
+//	                      1     likewise, where its firmware can be asked; each
+//	                            of the four with _since_boot too
+//	<disk>_written_bytes  By    since boot
+//	<disk>_life_used_percent
+//	                      %     of an eMMC, in steps of ten
+//	<net>_rx_bytes, <net>_tx_bytes
+//	                      By    of network interfaces with hardware
 //	<chip>_<input>        Cel, V, A, W, % or /min: hwmon, e.g. tmp105_temp1
 //
 // hwmon chips are named by their name file, never by the number of their

@@ -50,8 +50,8 @@ func TestRaspberryPi(t *testing.T) {
 		"mem_available_bytes=7.28297e+08 By",
 		"uptime_seconds=86461.2 s",
 		"cpu_temperature=48.312 Cel",
-		"undervoltage=1 1",
 		"tmp105_temp1=21.5 Cel",
+		"undervoltage=1 1",
 	})
 }
 
@@ -78,7 +78,7 @@ func TestChipsOfOneName(t *testing.T) {
 	for _, order := range [][2]string{{"hwmon0", "hwmon1"}, {"hwmon1", "hwmon0"}} {
 		root := t.TempDir()
 		for i, n := range order {
-			dir := filepath.Join(root, hwmonDir, n)
+			dir := filepath.Join(root, "sys/class/hwmon", n)
 			if err := os.MkdirAll(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +97,7 @@ func TestChipsOfOneName(t *testing.T) {
 
 func TestManyChipsAreBounded(t *testing.T) {
 	root := t.TempDir()
-	dir := filepath.Join(root, hwmonDir, "hwmon0")
+	dir := filepath.Join(root, "sys/class/hwmon", "hwmon0")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -105,8 +105,8 @@ func TestManyChipsAreBounded(t *testing.T) {
 	for i := range 100 {
 		write(t, filepath.Join(dir, fmt.Sprintf("in%d_input", i)), "1\n")
 	}
-	if n := len(sense(t, Options{Root: root})); n != maxHwmon {
-		t.Errorf("%d values, want %d", n, maxHwmon)
+	if n := len(sense(t, Options{Root: root})); n != 32 {
+		t.Errorf("%d values, want 32", n)
 	}
 }
 
@@ -139,4 +139,57 @@ func write(t *testing.T, name, text string) {
 	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// The kernel of Raspberry Pi OS asks the firmware, which knows more than rpi_volt.
+func TestThrottled(t *testing.T) {
+	root := t.TempDir()
+	file := filepath.Join(root, throttledFile)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, "50005\n")
+	same(t, sense(t, Options{Root: root}), []string{
+		"undervoltage=1 1", "undervoltage_since_boot=1 1",
+		"frequency_capped=0 1", "frequency_capped_since_boot=0 1",
+		"throttled=1 1", "throttled_since_boot=1 1",
+		"temperature_limited=0 1", "temperature_limited_since_boot=0 1",
+	})
+	write(t, file, "junk\n")
+	if got := sense(t, Options{Root: root}); len(got) != 8 || got[0] != "undervoltage bad:unreadable" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestDisksAndNetworks(t *testing.T) {
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"sys/block/mmcblk0/stat":                    "1 2 3 4 5 6 2048 8 9 10 11\n",
+		"sys/block/mmcblk0/device/life_time":        "0x01 0x03\n",
+		"sys/block/mmcblk0boot0/stat":               "1 2 3 4 5 6 7\n",
+		"sys/block/loop0/stat":                      "1 2 3 4 5 6 7\n",
+		"sys/block/sda/stat":                        "1 2 3 4 5 6 1\n",
+		"sys/class/net/eth0/device/uevent":          "",
+		"sys/class/net/eth0/statistics/rx_bytes":    "1000\n",
+		"sys/class/net/eth0/statistics/tx_bytes":    "x\n",
+		"sys/class/net/lo/statistics/rx_bytes":      "1\n",
+		"sys/class/net/docker0/statistics/rx_bytes": "1\n",
+		"sys/block/mmcblk1/stat":                    "short\n",
+		"sys/block/mmcblk1/device/life_time":        "0x00 0x00\n",
+		"sys/block/nvme0n1/device/life_time":        "0x0b 0x01\n",
+		"sys/block/nvme0n1/stat":                    "1 2 3 4 5 6 0\n",
+	} {
+		file := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, file, text)
+	}
+	same(t, sense(t, Options{Root: root}), []string{
+		"mmcblk0_written_bytes=1.04858e+06 By", "mmcblk0_life_used_percent=30 %",
+		"mmcblk1_life_used_percent bad:unreadable",
+		"nvme0n1_written_bytes=0 By", "nvme0n1_life_used_percent=100 %",
+		"sda_written_bytes=512 By",
+		"eth0_rx_bytes=1000 By", "eth0_tx_bytes bad:unreadable",
+	})
 }

@@ -6,19 +6,29 @@ import (
 	"strings"
 
 	"fieldpost/sensors"
+	"fieldpost/sensors/sysfs"
 )
 
-// maxZones bounds how many thermal zones are read.
-const maxZones = 16
+const (
+	maxZones        = 16 // that are read
+	maxTemperatures = 48 // values of zones and hwmon together
+)
 
 // temperatures reads thermal zones and hwmon. The kernel shows most zones as a
 // hwmon chip too; such a chip is left out.
 func (s *source) temperatures() []sensors.Value {
 	zones := s.zones()
 	vs := zoneValues(zones)
-	return append(vs, s.hwmon(func(chip string) bool {
-		return slices.ContainsFunc(zones, func(z zone) bool { return key(z.kind) == chip })
-	})...)
+	for _, c := range s.tree.HwmonChips() {
+		if slices.ContainsFunc(zones, func(z zone) bool { return sysfs.Key(z.kind) == c.Kind }) {
+			continue
+		}
+		for _, v := range s.tree.HwmonValues(c) {
+			v.Name = c.Name + "_" + v.Name
+			vs = append(vs, v)
+		}
+	}
+	return vs[:min(len(vs), maxTemperatures)]
 }
 
 // zone is one thermal zone.
@@ -29,13 +39,13 @@ type zone struct {
 
 func (s *source) zones() (zones []zone) {
 	const dir = "sys/class/thermal"
-	for _, name := range s.list(dir) {
+	for _, name := range s.tree.List(dir) {
 		if !strings.HasPrefix(name, "thermal_zone") || len(zones) == maxZones {
 			continue
 		}
-		kind, ok := s.read(dir + "/" + name + "/type")
+		kind, ok := s.tree.Read(dir + "/" + name + "/type")
 		if ok && kind != "" {
-			text, _ := s.read(dir + "/" + name + "/temp")
+			text, _ := s.tree.Read(dir + "/" + name + "/temp")
 			zones = append(zones, zone{kind, text})
 		}
 	}
@@ -48,41 +58,18 @@ func (s *source) zones() (zones []zone) {
 func zoneValues(zones []zone) (vs []sensors.Value) {
 	seen := make(map[string]int)
 	for _, z := range zones {
-		name := key(z.kind) + "_temperature"
-		if isProcessor(key(z.kind)) && seen["cpu_temperature"] == 0 {
+		name := sysfs.Key(z.kind) + "_temperature"
+		if isProcessor(sysfs.Key(z.kind)) && seen["cpu_temperature"] == 0 {
 			name = "cpu_temperature"
 		}
 		if seen[name]++; seen[name] > 1 {
 			name += "_" + strconv.Itoa(seen[name])
 		}
-		vs = append(vs, scaled(name, "Cel", z.text, 1000))
+		vs = append(vs, sysfs.Scaled(name, "Cel", z.text, 1000))
 	}
 	return vs
 }
 
 func isProcessor(kind string) bool {
 	return strings.HasPrefix(kind, "cpu") || strings.HasPrefix(kind, "soc") || kind == "x86_pkg_temp"
-}
-
-// scaled reads a whole number in a fraction of the unit.
-func scaled(name, unit, text string, per float64) sensors.Value {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return unreadable(name, unit)
-	}
-	return sensors.Value{Name: name, Unit: unit, Num: float64(n) / per}
-}
-
-// key makes a name for a message body of what the kernel calls a thing.
-func key(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
-			return r
-		case r >= 'A' && r <= 'Z':
-			return r + 'a' - 'A'
-		default:
-			return '_'
-		}
-	}, text)
 }
