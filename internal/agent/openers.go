@@ -11,6 +11,7 @@ import (
 	"fieldpost/sensors/aht20"
 	"fieldpost/sensors/bh1750"
 	"fieldpost/sensors/bme280"
+	"fieldpost/sensors/command"
 	"fieldpost/sensors/hdc302x"
 	"fieldpost/sensors/hostinfo"
 	"fieldpost/sensors/ina219"
@@ -56,6 +57,8 @@ func (a *Agent) opener(s config.Sensor) sensors.Opener {
 		return ads1x15.Open(bus, s.Address, converter(s))
 	case "bh1750":
 		return bh1750.Open(bus, s.Address)
+	case "command":
+		return command.Open(command.Options{Program: s.Program, Timeout: s.Timeout})
 	case "simulated":
 		return simulated.Open(simulated.Options{Seed: a.parts.Seed, Clock: a.parts.Clock})
 	default:

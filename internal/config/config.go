@@ -108,8 +108,10 @@ type Sensor struct {
 	Address uint16        // on that bus, 7 bits; 0 when the source has no bus
 	Every   time.Duration // time between two samples; default 10 s
 
-	Device string  // which of several parts; empty = the only one
-	Shunt  float64 // of a meter of current, in ohms; 0 = by source
+	Device  string        // which of several parts; empty = the only one
+	Program []string      // path and arguments of a program to run
+	Timeout time.Duration // of one run; 0 = by source
+	Shunt   float64       // of a meter of current, in ohms; 0 = by source
 
 	Values []SensorValue // what is known of single values
 }

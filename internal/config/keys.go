@@ -20,6 +20,7 @@ type key struct {
 	field    func(*target) any // pointer to where the value goes
 	min, max int64             // bounds of integers, sizes (bytes) and durations (ns), unless both are 0
 	oneOf    []string          // texts that are allowed; nil = any
+	repeats  bool              // a list may hold the same text twice
 	some     bool              // for some sources only
 	path     bool              // a file's path: a relative one starts at the folder of the configuration
 	valid    func(string) (problem, hint string)
@@ -239,6 +240,12 @@ func sections() []section {
 				{name: "device", example: `"bme280"`, some: true, valid: notEmpty,
 					help:  "Which one: the name of a chip, with what it sits on where there are several of that name (tmp105_1_0048); the id of a part on a 1-wire bus.",
 					field: func(t *target) any { return &t.sensor.Device }},
+				{name: "program", example: `["/usr/local/bin/read-meter", "--json"]`, some: true, repeats: true, valid: notEmpty,
+					help:  "Path of the program, and its arguments.",
+					field: func(t *target) any { return &t.sensor.Program }},
+				{name: "timeout", example: `"3s"`, some: true, min: int64(100 * time.Millisecond), max: int64(4 * time.Second),
+					help:  "How long one run may take. Default: 3s.",
+					field: func(t *target) any { return &t.sensor.Timeout }},
 				{name: "shunt", example: "0.1", some: true,
 					help:  "Resistance of the shunt, in ohms. Default: 0.1.",
 					field: func(t *target) any { return &t.sensor.Shunt }},

@@ -371,9 +371,13 @@ bus = "b"
 shunt = -1
 [[sensor]]
 name = "w"
-source = "scd4x"
+source = "command"
 bus = "b"
-every = "1s"
+program = ["read", "-v", "-v"]
+timeout = "5s"
+[[sensor]]
+name = "x"
+source = "command"
 `, []string{
 			"9: sensor.shunt: out of place: source bme280 has no shunt | remove the line",
 			"12: sensor.value.channel: out of place: source bme280 has no channels | remove the line",
@@ -382,7 +386,11 @@ every = "1s"
 			`25: sensor.value.name: "level" is there twice`,
 			`26: sensor.value.channel: "4" is not one of 0, 1, 2, 3, 0-1, 0-3, 1-3, 2-3`,
 			"27: sensor.value.range: 10 is out of range: above 0, at most 6.144",
-			"32: sensor.shunt: must be more than 0"}},
+			"32: sensor.shunt: must be more than 0",
+			`36: sensor.bus: out of place: source command has no bus | remove the line`,
+			`37: sensor.program: does not begin with the full path of a program | such as ["/usr/local/bin/read-meter"]`,
+			"38: sensor.timeout: 5s is out of range: 100ms to 4s",
+			`39: sensor.program: missing: source command needs it | add program = ["/usr/local/bin/read-meter", "--json"]`}},
 		{"huge number", "version = 99999999999999999999\n", []string{
 			`1: version: "99999999999999999999" is not a whole number`}},
 	} {

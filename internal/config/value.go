@@ -195,7 +195,7 @@ func (c *checker) texts(path, at string, k key, v *node, field *[]string) {
 		s, ok := c.text(k, item, func(message, hint string) { c.add(item.line, path, message, hint) })
 		switch {
 		case !ok:
-		case slices.Contains(found, s):
+		case !k.repeats && slices.Contains(found, s):
 			c.add(item.line, path, quote(s)+" is there twice", "")
 		default:
 			c.config.origin.lines[fmt.Sprintf("%s[%d]", at, len(found))] = v.items[i].line

@@ -54,9 +54,15 @@ func ds18b20() Source {
 	}
 }
 
-// made lists what is not measured.
+// made lists what is not measured by the agent itself.
 func made() []Source {
 	return []Source{
+		{
+			Name: "command", Help: "a program that prints one JSON object", Keys: []string{"program", "timeout"}, Required: []string{"program"}, Open: true,
+			Notes: "The members of the object are the values: numbers, true and false as 1 and 0, or objects such as `{\"value\": 0.2, \"unit\": \"l/min\", \"age\": 3.5}` with UCUM units and an age in seconds, " +
+				"which max_age looks at. What is null is bad. The program is started for each sample without a shell, with PATH, LANG and TZ alone, as the agent's user; it may print 16 KiB and 64 values.",
+			Example: "program = [\"/usr/local/bin/read-meter\", \"--json\"]\n",
+		},
 		{
 			Name: "simulated", Help: "made-up values, for trials",
 			Values: []Value{
