@@ -36,3 +36,8 @@ func (h *HostBoard) Reboot() error { return h.MayReboot() }
 func unsupported() error {
 	return fmt.Errorf("hardware of %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }
+
+// Input implements Inputs: it is an error on this platform.
+func (*HostBoard) Input(name, line string, opt InputOptions) (Input, error) {
+	return nil, &Error{Op: "take", Thing: "line " + line, Err: unsupported()}
+}

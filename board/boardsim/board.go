@@ -16,9 +16,10 @@ type Board struct {
 	buses map[string]*Bus
 	names map[string]bool // lines the board has; nil = any
 
-	mu    sync.Mutex
-	lines map[string]*output // taken now
-	level map[string]bool    // as driven last
+	mu     sync.Mutex
+	lines  map[string]*output // taken now
+	level  map[string]bool    // as driven last
+	inputs map[string]*input  // taken now
 }
 
 // Options says what a board has.
@@ -59,7 +60,7 @@ func (b *Board) Output(name, line string, initial bool) (board.Output, error) {
 	switch {
 	case line == "" || b.names != nil && !b.names[line]:
 		err = fmt.Errorf("no such line: %w", fs.ErrNotExist)
-	case b.lines[line] != nil:
+	case b.lines[line] != nil || b.inputs[line] != nil:
 		err = fmt.Errorf("%w by another output", board.ErrInUse)
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 
 	"fieldpost/board"
 	"fieldpost/internal/config"
@@ -12,6 +13,7 @@ import (
 	"fieldpost/sensors/bh1750"
 	"fieldpost/sensors/bme280"
 	"fieldpost/sensors/command"
+	"fieldpost/sensors/contact"
 	"fieldpost/sensors/hdc302x"
 	"fieldpost/sensors/hostinfo"
 	"fieldpost/sensors/ina219"
@@ -57,6 +59,10 @@ func (a *Agent) opener(s config.Sensor) sensors.Opener {
 		return ads1x15.Open(bus, s.Address, converter(s))
 	case "bh1750":
 		return bh1750.Open(bus, s.Address)
+	case "digital":
+		return contact.Level(a.contact(s))
+	case "counter":
+		return contact.Count(a.contact(s), filepath.Join(a.cfg.Agent.StateDir, "counter-"+s.Name))
 	case "command":
 		return command.Open(command.Options{Program: s.Program, Timeout: s.Timeout})
 	case "simulated":
@@ -65,6 +71,13 @@ func (a *Agent) opener(s config.Sensor) sensors.Opener {
 		return func(context.Context) (sensors.Source, error) {
 			return nil, fmt.Errorf("source %q is not built into this agent", s.Source)
 		}
+	}
+}
+
+// contact takes the line of a sensor.
+func (a *Agent) contact(s config.Sensor) contact.Take {
+	return func(rising func()) (contact.Line, error) {
+		return a.parts.Inputs.Input(s.Name, s.Line, board.InputOptions{Pull: s.Pull, ActiveLow: s.ActiveLow, Debounce: s.Debounce, Rising: rising})
 	}
 }
 

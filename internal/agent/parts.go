@@ -20,6 +20,7 @@ type Parts struct {
 	Dial    func(context.Context, uplink.Identity) (net.Conn, error) // default: as [hub] says
 	Buses   board.Buses                                              // default: the kernel's I2C adapters
 	Lines   board.Lines                                              // default: the kernel's GPIO chips
+	Inputs  board.Inputs                                             // default: the kernel's GPIO chips
 	Clock   clock.Clock                                              // default: clock.System
 	Power   board.Power                                              // default: the board's own
 	Actions []c2d.Action                                             // commands beside the built-in ones; default none
@@ -70,6 +71,9 @@ func (p Parts) withDefaults(level slog.Level) Parts {
 		p.Level.Set(level)
 	}
 	host := board.Host()
+	if p.Inputs == nil {
+		p.Inputs = host
+	}
 	if p.Buses == nil {
 		p.Buses = host
 	}

@@ -108,13 +108,21 @@ type Sensor struct {
 	Address uint16        // on that bus, 7 bits; 0 when the source has no bus
 	Every   time.Duration // time between two samples; default 10 s
 
-	Device  string        // which of several parts; empty = the only one
+	Device    string        // which of several parts; empty = the only one
+	Line      string        // as the board names it: "GPIO17"; empty = none
+	Pull      string        // one of Pulls; empty = as the line is
+	ActiveLow bool          // a low level is on; default false
+	Debounce  time.Duration // shorter changes are left out; 0 = none
+
 	Program []string      // path and arguments of a program to run
 	Timeout time.Duration // of one run; 0 = by source
 	Shunt   float64       // of a meter of current, in ohms; 0 = by source
 
 	Values []SensorValue // what is known of single values
 }
+
+// Pulls are the values of sensor.pull.
+func Pulls() []string { return []string{"up", "down", "none"} }
 
 // SensorValue is one [[sensor.value]].
 type SensorValue struct {

@@ -378,6 +378,14 @@ timeout = "5s"
 [[sensor]]
 name = "x"
 source = "command"
+[[sensor]]
+line = "GPIO1"
+name = "y"
+source = "digital"
+pull = "high"
+[[output]]
+name = "o"
+line = "GPIO1"
 `, []string{
 			"9: sensor.shunt: out of place: source bme280 has no shunt | remove the line",
 			"12: sensor.value.channel: out of place: source bme280 has no channels | remove the line",
@@ -390,7 +398,9 @@ source = "command"
 			`36: sensor.bus: out of place: source command has no bus | remove the line`,
 			`37: sensor.program: does not begin with the full path of a program | such as ["/usr/local/bin/read-meter"]`,
 			"38: sensor.timeout: 5s is out of range: 100ms to 4s",
-			`39: sensor.program: missing: source command needs it | add program = ["/usr/local/bin/read-meter", "--json"]`}},
+			`39: sensor.program: missing: source command needs it | add program = ["/usr/local/bin/read-meter", "--json"]`,
+			`43: sensor.line: "GPIO1" is taken on line 49`,
+			`46: sensor.pull: "high" is not one of up, down, none`}},
 		{"huge number", "version = 99999999999999999999\n", []string{
 			`1: version: "99999999999999999999" is not a whole number`}},
 	} {

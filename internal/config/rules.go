@@ -25,6 +25,7 @@ func (c *checker) rules() {
 	for i := range c.config.Sensors {
 		c.sensor(i)
 	}
+	c.lines()
 	c.addresses()
 	if len(c.config.Sensors) == 0 {
 		c.config.Sensors = []Sensor{{Name: "host", Source: "host", Every: time.Minute}}

@@ -93,6 +93,23 @@ func (c *checker) value(i, j int, source catalog.Source) {
 	}
 }
 
+// lines checks that no line is read twice, or read and driven.
+func (c *checker) lines() {
+	taken := make(map[string]int)
+	for i, o := range c.config.Outputs {
+		taken[o.Line] = c.line(item("output", i, "line"))
+	}
+	for i, s := range c.config.Sensors {
+		at := c.line(item("sensor", i, "line"))
+		if first, twice := taken[s.Line]; twice && at > 0 {
+			c.add(at, "sensor.line", fmt.Sprintf("%s is taken on line %d", quote(s.Line), first), "")
+		}
+		if s.Line != "" {
+			taken[s.Line] = at
+		}
+	}
+}
+
 // channel checks where a value of a source with channels comes from.
 func (c *checker) channel(v *SensorValue, at func(string) int, source catalog.Source) {
 	switch {

@@ -33,7 +33,22 @@ func linux() []Source {
 			Example: "device = \"bme280\"\n",
 		},
 		ds18b20(),
+		contact("digital", "a contact or other level on a GPIO line", value("on", "1", 0, 1)),
+		contact("counter", "pulses on a GPIO line, such as those of a meter", value("count", "1", 0, 0).telling("changes to on since it was begun")),
 	}
+}
+
+func contact(name, help string, v Value) Source {
+	s := Source{
+		Name: name, Help: help, Keys: []string{"line", "pull", "active_low", "debounce"}, Required: []string{"line"},
+		Values:  []Value{v},
+		Wiring:  "a contact between the line and ground, with pull = \"up\" and active_low = true; never more than 3.3 V on a line of a Raspberry Pi",
+		Example: "line = \"GPIO5\"\npull = \"up\"\nactive_low = true\ndebounce = \"20ms\"\n",
+	}
+	if name == "counter" {
+		s.Notes = "The count is kept in agent.state_dir, which is written every five minutes at most and at the end: a power cut loses the pulses since, and nobody counts while the agent does not run. A `gain` makes litres or kWh of it."
+	}
+	return s
 }
 
 func ds18b20() Source {

@@ -1,0 +1,155 @@
+// Package contact reads lines: [Level] tells whether a contact is on, [Count]
+// counts how often it went on, such as the pulses of a meter.
+//
+// A count is kept over restarts in a file, which is written when it has changed,
+// at most once in [SaveEvery] and at the end: a power cut loses the pulses since.
+// Pulses while the agent does not run are not counted. A file that holds no count
+// is begun anew at 0. A count that could not be saved is suspect, "not-saved".
+package contact
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"fieldpost/sensors"
+)
+
+// SaveEvery is the least time between two writes of a count.
+const SaveEvery = 5 * time.Minute
+
+// Line is a line taken for input.
+type Line interface {
+	On() (bool, error)
+	Close() error
+}
+
+// Take takes the line. rising, when it is not nil, is called at each change to on.
+type Take func(rising func()) (Line, error)
+
+// Level returns an opener for a line as value "on", 0 or 1.
+func Level(take Take) sensors.Opener {
+	return func(context.Context) (sensors.Source, error) {
+		l, err := take(nil)
+		if err != nil {
+			return nil, fmt.Errorf("digital: %w", err)
+		}
+		return level{l}, nil
+	}
+}
+
+type level struct{ Line }
+
+// Sense implements sensors.Source.
+func (l level) Sense(context.Context) ([]sensors.Value, error) {
+	on, err := l.On()
+	if err != nil {
+		return nil, fmt.Errorf("digital: %w", err)
+	}
+	return []sensors.Value{{Name: "on", Unit: "1", Num: one(on)}}, nil
+}
+
+func one(on bool) float64 {
+	if on {
+		return 1
+	}
+	return 0
+}
+
+// Count returns an opener for a line as value "count". It is kept in the file.
+func Count(take Take, file string) sensors.Opener {
+	return func(context.Context) (sensors.Source, error) {
+		c := &counter{file: file}
+		c.saved = load(file)
+		c.count.Store(c.saved)
+		var err error
+		if c.line, err = take(func() { c.count.Add(1) }); err != nil {
+			return nil, fmt.Errorf("counter: %w", err)
+		}
+		return c, nil
+	}
+}
+
+type counter struct {
+	file  string
+	line  Line
+	count atomic.Uint64
+	saved uint64
+	at    time.Time // when it was saved, or tried to
+	err   error     // of the last save
+}
+
+// Sense implements sensors.Source.
+func (c *counter) Sense(context.Context) ([]sensors.Value, error) {
+	if _, err := c.line.On(); err != nil {
+		return nil, fmt.Errorf("counter: %w", err)
+	}
+	n := c.count.Load()
+	if time.Since(c.at) >= SaveEvery {
+		c.save(n)
+	}
+	v := sensors.Value{Name: "count", Unit: "1", Num: float64(n)}
+	if c.err != nil {
+		v.Quality, v.Reason = sensors.Suspect, "not-saved"
+	}
+	return []sensors.Value{v}, nil
+}
+
+// Close implements sensors.Source.
+func (c *counter) Close() error {
+	err := c.line.Close()
+	c.save(c.count.Load())
+	if err == nil {
+		err = c.err
+	}
+	return err
+}
+
+func (c *counter) save(n uint64) {
+	if n == c.saved && c.err == nil {
+		return
+	}
+	c.at = time.Now()
+	if c.err = store(c.file, n); c.err == nil {
+		c.saved = n
+	}
+}
+
+func load(file string) uint64 {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// store replaces the file by one that is on the disk whole.
+func store(file string, n uint64) error {
+	f, err := os.CreateTemp(filepath.Dir(file), ".count-*")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(f, n)
+	if err == nil {
+		err = f.Sync()
+	}
+	if bad := f.Close(); err == nil {
+		err = bad
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
