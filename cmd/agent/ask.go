@@ -22,10 +22,6 @@ func runStatus(ctx context.Context, e env, args []string) int {
 	return max(code, asked)
 }
 
-func runSensors(ctx context.Context, e env, args []string) int {
-	return ask(ctx, e, "sensors", args, (*diag.Client).Sensors, nil, diag.WriteSensors)
-}
-
 // ask puts one question to the running agent and prints the answer.
 func ask[T any](ctx context.Context, e env, name string, args []string,
 	question func(*diag.Client, context.Context) (T, error), look func(T), write func(io.Writer, T) error) int {

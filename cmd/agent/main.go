@@ -113,7 +113,7 @@ func flags(e env, name string) *flag.FlagSet {
 	f.Usage = func() {
 		w := f.Output()
 		var below []command
-		for _, c := range slices.Concat(commands(), queueCommands(), commandCommands()) {
+		for _, c := range slices.Concat(commands(), sensorCommands(), queueCommands(), commandCommands()) {
 			switch {
 			case c.name == name:
 				fmt.Fprintf(w, "agent %s: %s\n\nFlags:\n", name, c.summary)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"fieldpost/internal/config"
 	"fieldpost/sensors"
 )
 
@@ -20,9 +21,7 @@ func (a *Agent) samplers() []*sensors.Sampler {
 		if !slices.Contains(order, owner) {
 			order = append(order, owner)
 		}
-		byBus[owner] = append(byBus[owner], sensors.Sensor{
-			Name: s.Name, Bus: s.Bus, Source: s.Source, Every: s.Every, Open: a.opener(s), Expect: expectations(s),
-		})
+		byBus[owner] = append(byBus[owner], a.sensor(s))
 	}
 	var made []*sensors.Sampler
 	for _, owner := range order {
@@ -35,6 +34,10 @@ func (a *Agent) samplers() []*sensors.Sampler {
 		}))
 	}
 	return made
+}
+
+func (a *Agent) sensor(s config.Sensor) sensors.Sensor {
+	return sensors.Sensor{Name: s.Name, Bus: s.Bus, Source: s.Source, Every: s.Every, Open: a.opener(s), Expect: expectations(s)}
 }
 
 // sampler returns the one that owns the sensor of that name.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"fieldpost/internal/diag"
-	"fieldpost/sensors"
 )
 
 // socketRetry is the time between two attempts to open the technician's socket,
@@ -88,6 +87,8 @@ func (a *Agent) provider() diag.Provider {
 			stats := a.store.Stats()
 			return diag.Flushed{Queued: queued(stats), AtRiskS: stats.AtRisk.Seconds()}, nil
 		},
+		ReadSensor: a.readReport,
+
 		Peek:      a.peek,
 		Export:    a.export,
 		Dead:      a.deadLetters,
@@ -95,31 +96,4 @@ func (a *Agent) provider() diag.Provider {
 		RetryDead: a.retryDead,
 		DropDead:  a.dropDead,
 	}
-}
-
-func (a *Agent) sensorsReport() diag.Sensors {
-	now := a.parts.Clock.Now()
-	var report diag.Sensors
-	for _, s := range a.sensorStates() {
-		w := diag.Sensor{
-			Name: s.Sensor, Source: s.Source, Bus: s.Bus,
-			Condition: s.Condition, Reason: s.Reason, Hint: s.Hint,
-			EveryS:  s.Every.Seconds(),
-			Samples: s.Samples, Failures: s.Failures, Missed: s.Missed, Suspect: s.Suspect, Bad: s.Bad,
-		}
-		if s.Condition == sensors.Failing {
-			w.NextTryS = max(0, time.Until(s.NextTry).Seconds())
-		}
-		if len(s.Last.Values) > 0 {
-			at, _ := a.timeline.Resolve(s.Last.Stamp)
-			w.Last = &diag.Reading{At: at, AgeS: (now.BootTime - s.Last.Stamp.BootTime).Seconds()}
-			for _, v := range s.Last.Values {
-				w.Last.Values = append(w.Last.Values, diag.Value{
-					Name: v.Name, Unit: v.Unit, Value: diag.Number(v.Num), Quality: v.Quality.String(), Reason: v.Reason,
-				})
-			}
-		}
-		report.Sensors = append(report.Sensors, w)
-	}
-	return report
 }

@@ -12,6 +12,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/url"
 	"syscall"
 	"time"
 )
@@ -42,6 +43,11 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 // Sensors asks for every sensor.
 func (c *Client) Sensors(ctx context.Context) (Sensors, error) {
 	return call[Sensors](ctx, c, http.MethodGet, "/v1/sensors", nil)
+}
+
+// ReadSensor has a sample of one sensor taken, and waits for it.
+func (c *Client) ReadSensor(ctx context.Context, name string) (Sensor, error) {
+	return call[Sensor](ctx, c, http.MethodGet, "/v1/sensors/read?"+url.Values{"name": {name}}.Encode(), nil)
 }
 
 // Queue asks for the queue and what was lost.

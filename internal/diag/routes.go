@@ -38,6 +38,7 @@ func (s *Server) table() []route {
 		{Route: Route{Method: http.MethodGet, Path: "/v1/", Help: "this table of contents"}, answer: s.contents},
 		{Route: Route{Method: http.MethodGet, Path: "/v1/status", Help: "the chain from board to hub, and the queue"}, answer: answer(p.Status)},
 		{Route: Route{Method: http.MethodGet, Path: "/v1/sensors", Help: "every sensor with its last reading"}, answer: answer(p.Sensors)},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/sensors/read", Help: "a sample of one sensor, taken now", Params: "name"}, answer: about(p.ReadSensor, nameOf)},
 		{Route: Route{Method: http.MethodGet, Path: "/v1/queue", Help: "the queue, what was lost, dead letters"}, answer: answer(p.Queue)},
 		{Route: Route{Method: http.MethodGet, Path: "/v1/queue/peek", Help: "the records that are drained next", Params: "class, n"}, answer: about(p.Peek, peekOf)},
 		{Route: Route{Method: http.MethodGet, Path: "/v1/queue/export", Help: "every queued record, as JSON lines"}, stream: s.export()},
@@ -101,6 +102,17 @@ func peekOf(r request) (Peek, error) {
 		p.N = n
 	}
 	return p, nil
+}
+
+func nameOf(r request) (string, error) {
+	if err := r.only("name"); err != nil {
+		return "", err
+	}
+	name := r.query.Get("name")
+	if name == "" {
+		return "", badRequest("no name given", "GET /v1/sensors lists them")
+	}
+	return name, nil
 }
 
 func idOf(r request) (string, error) {
