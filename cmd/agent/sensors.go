@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"fieldpost/internal/agent"
@@ -56,7 +55,5 @@ func runSensorsRead(ctx context.Context, e env, args []string) int {
 			return fail(e, exitFailure, err, diag.Hint(err))
 		}
 	}
-	return show(e, to, answer, err, func(w io.Writer, s diag.Sensor) error {
-		return diag.WriteSensors(w, diag.Sensors{Sensors: []diag.Sensor{s}})
-	})
+	return show(e, to, answer, err, diag.WriteSensors)
 }

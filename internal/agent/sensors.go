@@ -44,24 +44,24 @@ func (a *Agent) reported(s sensors.State) diag.Sensor {
 
 // readReport takes a sample of a sensor now, on the goroutine that owns its bus.
 // The reading goes to whoever asked and not into the queue.
-func (a *Agent) readReport(ctx context.Context, name string) (diag.Sensor, error) {
+func (a *Agent) readReport(ctx context.Context, name string) (diag.Sensors, error) {
 	s, found := a.sampler(name)
 	if !found {
-		return diag.Sensor{}, a.noSensor(name)
+		return diag.Sensors{}, a.noSensor(name)
 	}
 	return a.read(ctx, s, name)
 }
 
-func (a *Agent) read(ctx context.Context, s *sensors.Sampler, name string) (diag.Sensor, error) {
+func (a *Agent) read(ctx context.Context, s *sensors.Sampler, name string) (diag.Sensors, error) {
 	if _, err := s.Read(ctx, name); err != nil {
-		return diag.Sensor{}, err
+		return diag.Sensors{}, err
 	}
 	for _, state := range s.States() {
 		if state.Sensor == name {
-			return a.reported(state), nil
+			return diag.Sensors{Sensors: []diag.Sensor{a.reported(state)}}, nil
 		}
 	}
-	return diag.Sensor{}, a.noSensor(name)
+	return diag.Sensors{}, a.noSensor(name)
 }
 
 func (a *Agent) noSensor(name string) error {
@@ -72,7 +72,7 @@ func (a *Agent) noSensor(name string) error {
 
 // ReadSensor takes one sample of a sensor of a configuration whose agent does not
 // run, and ends.
-func ReadSensor(ctx context.Context, cfg *config.Config, parts Parts, name string) (diag.Sensor, error) {
+func ReadSensor(ctx context.Context, cfg *config.Config, parts Parts, name string) (diag.Sensors, error) {
 	a := New(cfg, parts)
 	for _, c := range cfg.Sensors {
 		if c.Name != name {
@@ -80,17 +80,17 @@ func ReadSensor(ctx context.Context, cfg *config.Config, parts Parts, name strin
 		}
 		s := sensors.NewSampler(sensors.SamplerOptions{Bus: c.Bus, Sensors: []sensors.Sensor{a.sensor(c)}, Clock: a.parts.Clock, Log: a.parts.Log})
 		if err := s.SetEnabled(name, false); err != nil { // Read asks it all the same, and nothing else does
-			return diag.Sensor{}, err
+			return diag.Sensors{}, err
 		}
 		running := start(ctx, s.Run)
 		answer, err := a.read(ctx, s, name)
 		if bad := running.stop(); err == nil {
 			err = bad
 		}
-		if answer.Condition == sensors.Disabled {
-			answer.Condition = sensors.OK
+		for i := range answer.Sensors {
+			answer.Sensors[i].Condition = sensors.OK
 		}
 		return answer, err
 	}
-	return diag.Sensor{}, a.noSensor(name)
+	return diag.Sensors{}, a.noSensor(name)
 }

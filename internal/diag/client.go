@@ -46,8 +46,8 @@ func (c *Client) Sensors(ctx context.Context) (Sensors, error) {
 }
 
 // ReadSensor has a sample of one sensor taken, and waits for it.
-func (c *Client) ReadSensor(ctx context.Context, name string) (Sensor, error) {
-	return call[Sensor](ctx, c, http.MethodGet, "/v1/sensors/read?"+url.Values{"name": {name}}.Encode(), nil)
+func (c *Client) ReadSensor(ctx context.Context, name string) (Sensors, error) {
+	return call[Sensors](ctx, c, http.MethodGet, "/v1/sensors/read?"+url.Values{"name": {name}}.Encode(), nil)
 }
 
 // Queue asks for the queue and what was lost.

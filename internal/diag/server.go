@@ -29,7 +29,7 @@ type Provider struct {
 	Command  func(context.Context, CommandRequest) (CommandAnswer, error) // PeerFrom tells who asked
 	Flush    func(context.Context) (Flushed, error)                       // PeerFrom tells who asked
 
-	ReadSensor func(ctx context.Context, name string) (Sensor, error) // takes a sample now
+	ReadSensor func(ctx context.Context, name string) (Sensors, error) // takes a sample now
 
 	Peek      func(context.Context, Peek) (Peeked, error)
 	Export    func(ctx context.Context, emit func(Record) error) error // ends with the error of emit

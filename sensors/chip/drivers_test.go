@@ -71,7 +71,7 @@ func kinds() []kind {
 		{name: "aht20", part: aht, open: aht20.Open, set: func() { aht.Set(-12.3, 71) }, want: climate(-12.3, 71),
 			floats: chip.ErrFloats, sums: true, busy: chip.ErrBusy},
 		{name: "hdc302x", part: hdc, open: hdc302x.Open, set: func() { hdc.Set(-12.3, 71) }, want: climate(-12.3, 71),
-			floats: chip.ErrFloats, sums: true, busy: board.ErrNoAck},
+			floats: chip.ErrFloats, sums: true, oneGood: true, busy: board.ErrNoAck},
 		{name: "sht3x", part: sht3, open: sht.Open3x, set: func() { sht3.Set(-12.3, 71) }, want: climate(-12.3, 71),
 			floats: chip.ErrFloats, sums: true, oneGood: true, busy: board.ErrNoAck},
 		{name: "sht4x", part: sht4, open: sht.Open4x, set: func() { sht4.Set(-12.3, 71) }, want: climate(-12.3, 71),

@@ -55,17 +55,8 @@ func (f family) measure(ctx context.Context, bus i2c.Bus, addr uint16) ([]sensor
 	if err != nil {
 		return nil, err
 	}
-	vs := []sensors.Value{
-		{Name: "temperature", Unit: "Cel", Num: -45 + 175*float64(raw[0])/65535},
-		{Name: "humidity", Unit: "%", Num: f.lo + (f.hi-f.lo)*float64(raw[1])/65535},
-	}
 	// The scale of an SHT4x reaches a little beyond what there is, which is cut
 	// off as its datasheet says.
-	vs[1].Num = min(max(vs[1].Num, 0), 100)
-	for i := range vs {
-		if bad[i] {
-			vs[i].Quality, vs[i].Reason = sensors.Bad, "checksum"
-		}
-	}
-	return vs, nil
+	humidity := min(max(f.lo+(f.hi-f.lo)*chip.Fraction(raw[1]), 0), 100)
+	return chip.Mark(chip.Climate(-45+175*chip.Fraction(raw[0]), humidity), bad), nil
 }
