@@ -2,9 +2,10 @@
 // the lines that outputs drive, and who the machine says it is.
 //
 // [Buses] opens an I²C bus by its device name, [Lines] takes a GPIO line as an
-// [Output]; [Host] implements both for the machine the program runs on: both
-// through the kernel's character devices. [Identify] reads model and serial number. Package
-// boardsim implements the same interfaces without any hardware.
+// [Output], [Inputs] one as an [Input]; [Host] implements them for the machine the
+// program runs on, through the kernel's character devices. [Identify] reads model
+// and serial number. Package boardsim implements the same interfaces without any
+// hardware.
 //
 // # Promises
 //

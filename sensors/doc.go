@@ -6,7 +6,7 @@
 // owns one bus: its Run samples every sensor of the bus on a fixed grid, one
 // after the other, and hands each [Reading] to SamplerOptions.Out. [State] tells
 // how each sensor is doing. The families of sources are packages of their own
-// below this one: bme280, hostinfo, simulated.
+// below this one; package catalog is the table of them.
 //
 // # Promises
 //
@@ -18,9 +18,11 @@
 // on. Other buses have their own samplers and notice nothing.
 //
 // A tick is served late until the next one is due; after that it is counted in
-// State.Missed and never made up for. A value that cannot be right is marked, by one table of ranges, and
-// travels on with its quality; a value that a source marked itself keeps its
-// mark, except that what is no number at all is always [Bad].
+// State.Missed and never made up for. A value that cannot be right is marked, by
+// one table of ranges and by what its sensor is told to [Expect], and travels on
+// with its quality and a reason; a value that a source marked itself keeps its
+// mark, except that what is no number at all is always [Bad]. What a value is
+// calibrated with is applied behind the range of the part and ahead of the rest.
 //
 // # Limits
 //
