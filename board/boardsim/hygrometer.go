@@ -71,7 +71,10 @@ func (p *Hygrometer) aht20(w, r []byte) error {
 	if p.asked && (p.fault == StuckBusy || time.Now().Before(p.ready)) {
 		status |= 0x80
 	}
-	h, t := count(p.pct, 0, 100, 1<<20), count(p.tempC, -50, 200, 1<<20)
+	h, t := 0, 0
+	if p.initialised {
+		h, t = count(p.pct, 0, 100, 1<<20), count(p.tempC, -50, 200, 1<<20)
+	}
 	frame := []byte{status, byte(h >> 12), byte(h >> 4), byte(h<<4) | byte(t>>16), byte(t >> 8), byte(t)}
 	copy(r, append(frame, crc8(frame)))
 	return nil

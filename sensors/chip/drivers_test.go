@@ -144,7 +144,7 @@ func (r *rig) good(when string) {
 		return
 	}
 	for i, w := range r.want {
-		if v := vs[i]; v.Name != w.name || v.Unit != w.unit || math.Abs(v.Num-w.num) > w.by || v.Quality != sensors.Good {
+		if v := vs[i]; v.Name != w.name || v.Unit != w.unit || math.Abs(v.Num-w.num) > w.by || v.Quality != sensors.Good || v.Age > 5*time.Second {
 			r.t.Errorf("%s: %+v, want %+v", when, v, w)
 		}
 	}
@@ -263,6 +263,49 @@ func TestSleepingThermometers(t *testing.T) {
 				t.Fatal(err)
 			}
 			if vs, err := src.Sense(t.Context()); err != nil || vs[0].Num != 21.5 {
+				t.Errorf("%s: %+v, %v", name, vs, err)
+			}
+		})
+	}
+}
+
+// Another software has set a meter to 16 V.
+func TestMeterOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := boardsim.NewINA219()
+		p.Set(24.5, 0)
+		bus := boardsim.NewBus("/dev/i2c-1", map[uint16]boardsim.Part{0x40: p})
+		src, err := ina219.Open(bus.Open, 0x40, ina219.Options{})(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := bus.Tx(0x40, []byte{0, 0x1F, 0xFF}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if vs, err := src.Sense(t.Context()); err != nil || math.Abs(vs[0].Num-24.5) > 0.004 {
+			t.Errorf("%+v, %v", vs, err)
+		}
+	})
+}
+
+// A line that is let go in the middle of a sample gives no measurement.
+func TestLineLetGo(t *testing.T) {
+	thermometer := func(b busOpener, addr uint16) sensors.Opener { return tmp102.Open(b, addr, "tmp102") }
+	meter := func(b busOpener, addr uint16) sensors.Opener { return ina219.Open(b, addr, ina219.Options{}) }
+	for name, c := range map[string]struct {
+		open func(busOpener, uint16) sensors.Opener
+		bus  answering
+	}{
+		"tmp102":  {thermometer, answering{"01": "60a0", "00": "ffff"}},
+		"mcp9808": {mcp9808.Open, answering{"06": "0054", "01": "0000", "05": "ffff"}},
+		"ina219":  {meter, answering{"00": "3fff", "01": "0000", "02": "ffff"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			src, err := c.open(func() (i2c.BusCloser, error) { return c.bus, nil }, 0x40)(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if vs, err := src.Sense(t.Context()); !errors.Is(err, chip.ErrFloats) {
 				t.Errorf("%s: %+v, %v", name, vs, err)
 			}
 		})
