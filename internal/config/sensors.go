@@ -46,10 +46,6 @@ func (c *checker) options(i int, source catalog.Source) {
 		c.add(c.line(fmt.Sprintf("sensor[%d]", i)), "sensor.value", "missing: source "+source.Name+" measures the channels that are named",
 			"add a [[sensor.value]] with name and channel")
 	}
-	if s.Every > 0 && s.Every < source.MinEvery {
-		c.add(c.line(item("sensor", i, "every")), "sensor.every",
-			fmt.Sprintf("%s is too short: a %s measures every %s at most", short(s.Every), source.Name, short(source.MinEvery)), "")
-	}
 }
 
 func sensorKeys() []key {

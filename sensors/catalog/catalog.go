@@ -9,9 +9,7 @@ package catalog
 
 import (
 	"fmt"
-	"slices"
 	"strings"
-	"time"
 
 	"fieldpost/sensors"
 )
@@ -24,13 +22,12 @@ type Source struct {
 	Keys      []string // of [[sensor]], beside name, source, every, and bus and address where it has a bus
 	Required  []string // of Keys
 	Channels  []string // what [[sensor.value]] may say in channel, one value for each; nil = it has no channels
-	MinEvery  time.Duration
-	Values    []Value // what it gives
-	Open      bool    // it gives other values too, by names that are found at run time
-	Wiring    string  // what goes where, for a person
-	Datasheet string  // document number
-	Notes     string  // what is good to know, for a person
-	Example   string  // further lines of a [[sensor]], as TOML
+	Values    []Value  // what it gives
+	Open      bool     // it gives other values too, by names that are found at run time
+	Wiring    string   // what goes where, for a person
+	Datasheet string   // document number
+	Notes     string   // what is good to know, for a person
+	Example   string   // further lines of a [[sensor]], as TOML
 }
 
 // Value is one value that a source gives.
@@ -42,26 +39,27 @@ type Value struct {
 
 // Sources lists every source there is, those of the gateway itself first.
 func Sources() []Source {
-	return slices.Concat(linux(), chips(), made())
+	return append(append(linux(), chips()...), made()...)
 }
 
 // Named returns the source of that name.
 func Named(name string) (Source, bool) {
-	all := Sources()
-	i := slices.IndexFunc(all, func(s Source) bool { return s.Name == name })
-	if i < 0 {
-		return Source{}, false
+	for _, s := range Sources() {
+		if s.Name == name {
+			return s, true
+		}
 	}
-	return all[i], true
+	return Source{}, false
 }
 
 // Value returns the value of that name.
 func (s Source) Value(name string) (Value, bool) {
-	i := slices.IndexFunc(s.Values, func(v Value) bool { return v.Name == name })
-	if i < 0 {
-		return Value{}, false
+	for _, v := range s.Values {
+		if v.Name == name {
+			return v, true
+		}
 	}
-	return s.Values[i], true
+	return Value{}, false
 }
 
 // value is a Value with the range of the part.

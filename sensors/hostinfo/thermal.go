@@ -39,17 +39,23 @@ type zone struct {
 
 func (s *source) zones() (zones []zone) {
 	const dir = "sys/class/thermal"
+	var keys []string
+	found := make(map[string]zone)
 	for _, name := range s.tree.List(dir) {
-		if !strings.HasPrefix(name, "thermal_zone") || len(zones) == maxZones {
+		if !strings.HasPrefix(name, "thermal_zone") || len(keys) == maxZones {
 			continue
 		}
 		kind, ok := s.tree.Read(dir + "/" + name + "/type")
 		if ok && kind != "" {
 			text, _ := s.tree.Read(dir + "/" + name + "/temp")
-			zones = append(zones, zone{kind, text})
+			key := kind + " " + name
+			keys, found[key] = append(keys, key), zone{kind, text}
 		}
 	}
-	slices.SortStableFunc(zones, func(a, b zone) int { return strings.Compare(a.kind, b.kind) })
+	slices.Sort(keys)
+	for _, key := range keys {
+		zones = append(zones, found[key])
+	}
 	return zones
 }
 

@@ -15,18 +15,28 @@ const maxValues = 32
 
 const hwmonDir = "sys/class/hwmon"
 
-// inputs are the kinds of hwmon input, their unit and how many of the number in
-// the file make one (kernel: Documentation/hwmon/sysfs-interface).
-func inputs() map[string]struct {
-	unit string
-	per  float64
-} {
-	return map[string]struct {
-		unit string
-		per  float64
-	}{
-		"temp": {"Cel", 1000}, "in": {"V", 1000}, "curr": {"A", 1000},
-		"humidity": {"%", 1000}, "power": {"W", 1e6}, "fan": {"/min", 1},
+// quantity is a kind of input of the kernel: its prefix, what the value is called
+// here, and by how much the kernel's number is multiplied.
+type quantity struct {
+	prefix, name, unit string
+	by                 float64
+}
+
+// quantityOf finds the kind of an input by its name without the number behind it.
+func quantityOf(all []quantity, prefix string) (quantity, bool) {
+	for _, q := range all {
+		if q.prefix == prefix {
+			return q, true
+		}
+	}
+	return quantity{}, false
+}
+
+// inputs are those of hwmon (kernel: Documentation/hwmon/sysfs-interface).
+func inputs() []quantity {
+	return []quantity{
+		{"temp", "temp", "Cel", 1e-3}, {"in", "in", "V", 1e-3}, {"curr", "curr", "A", 1e-3},
+		{"humidity", "humidity", "%", 1e-3}, {"power", "power", "W", 1e-6}, {"fan", "fan", "/min", 1},
 	}
 }
 
@@ -44,7 +54,8 @@ func (t Tree) HwmonChips() []Chip { return t.chips(hwmonDir, "") }
 
 // chips lists the folders of a class that begin with a prefix and have a name.
 func (t Tree) chips(class, prefix string) (chips []Chip) {
-	count := make(map[string]int)
+	var keys []string
+	count, found := make(map[string]int), make(map[string]Chip)
 	for _, n := range t.List(class) {
 		if !strings.HasPrefix(n, prefix) {
 			continue
@@ -56,32 +67,36 @@ func (t Tree) chips(class, prefix string) (chips []Chip) {
 		}
 		c.Device = Key(cmp.Or(t.Link(c.Dir+"/device"), t.parent(c.Dir)))
 		count[c.Kind]++
-		chips = append(chips, c)
+		key := c.Kind + " " + c.Device + " " + c.Dir
+		keys, found[key] = append(keys, key), c
 	}
-	slices.SortStableFunc(chips, func(a, b Chip) int {
-		return strings.Compare(a.Kind+" "+a.Device, b.Kind+" "+b.Device)
-	})
-	for i := range chips {
-		c := &chips[i]
+	slices.Sort(keys)
+	last := ""
+	for _, key := range keys {
+		c := found[key]
 		c.Name = c.Kind
 		if count[c.Kind] > 1 && c.Device != "" {
 			c.Name += "_" + c.Device
 		}
+		if c.Name != last {
+			chips = append(chips, c)
+		}
+		last = c.Name
 	}
-	return slices.CompactFunc(chips, func(a, b Chip) bool { return a.Name == b.Name })
+	return chips
 }
 
 // HwmonValues reads the inputs of a chip, by the names of their files: temp1, in0.
 func (t Tree) HwmonValues(c Chip) (vs []sensors.Value) {
-	kinds := inputs()
 	for _, file := range t.List(c.Dir) {
 		stem, isInput := strings.CutSuffix(file, "_input")
-		kind, known := kinds[strings.TrimRight(stem, "0123456789")]
+		kind, known := quantityOf(inputs(), strings.TrimRight(stem, "0123456789"))
 		if !isInput || !known {
 			continue
 		}
 		text, _ := t.Read(c.Dir + "/" + file)
-		v := Scaled(stem, kind.unit, text, kind.per)
+		v := Number(stem, kind.unit, text)
+		v.Num *= kind.by
 		if fault, _ := t.Read(c.Dir + "/" + stem + "_fault"); fault == "1" {
 			v.Quality, v.Reason = sensors.Bad, "fault"
 		}

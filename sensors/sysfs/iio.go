@@ -10,23 +10,17 @@ import (
 
 const iioDir = "sys/bus/iio/devices"
 
-// quantity is a kind of IIO channel: what its value is called here, and by how
-// much the kernel's number is multiplied (kernel: Documentation/ABI/testing/sysfs-bus-iio).
-type quantity struct {
-	name, unit string
-	by         float64
-}
-
-func quantities() map[string]quantity {
-	return map[string]quantity{
-		"temp":              {"temperature", "Cel", 1e-3},
-		"pressure":          {"pressure", "hPa", 10}, // of kPa
-		"humidityrelative":  {"humidity", "%", 1e-3},
-		"illuminance":       {"illuminance", "lx", 1},
-		"voltage":           {"voltage", "V", 1e-3},
-		"current":           {"current", "A", 1e-3},
-		"power":             {"power", "W", 1e-3},
-		"concentration_co2": {"co2", "[ppm]", 1e4}, // of %
+// channels are those of IIO (kernel: Documentation/ABI/testing/sysfs-bus-iio).
+func channels() []quantity {
+	return []quantity{
+		{"temp", "temperature", "Cel", 1e-3},
+		{"pressure", "pressure", "hPa", 10}, // of kPa
+		{"humidityrelative", "humidity", "%", 1e-3},
+		{"illuminance", "illuminance", "lx", 1},
+		{"voltage", "voltage", "V", 1e-3},
+		{"current", "current", "A", 1e-3},
+		{"power", "power", "W", 1e-3},
+		{"concentration_co2", "co2", "[ppm]", 1e4}, // of %
 	}
 }
 
@@ -61,7 +55,7 @@ func (t Tree) iioValues(c Chip) (vs []sensors.Value) {
 		}
 		name, isIn := strings.CutPrefix(channel, "in_")
 		kind := strings.TrimRight(name, "0123456789")
-		q, known := quantities()[kind]
+		q, known := quantityOf(channels(), kind)
 		if !isIn || !known || len(vs) == maxValues {
 			continue
 		}
