@@ -56,7 +56,6 @@ func ds18b20() Source {
 	temperature.Sentinels = []sensors.Sentinel{
 		{Num: 85, Reason: "power-on-value", Near: 2},
 		{Num: -127, Reason: "no-answer"},
-		{Num: 127.9375, Reason: "no-supply"},
 	}
 	return Source{
 		Name: "ds18b20", Help: "DS18B20 and its like on a 1-wire bus, by the kernel's w1_therm", Keys: []string{"device"},

@@ -35,7 +35,8 @@ func (a answering) Tx(_ uint16, w, r []byte) error {
 	return nil
 }
 
-// The numbers that datasheets print beside bytes.
+// Bytes with the numbers that datasheets print beside them, or that their formulas
+// give.
 func TestVectorsOfDatasheets(t *testing.T) {
 	tmp := func(kind string) func(busOpener) sensors.Opener {
 		return func(b busOpener) sensors.Opener { return tmp102.Open(b, 0x48, kind) }

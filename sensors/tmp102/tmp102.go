@@ -2,10 +2,11 @@
 // that they come from, over I²C, at addresses 0x48 to 0x4f.
 //
 // The driver is our own: periph's devices/v3/tmp102 writes the TMP102's
-// configuration of two bytes, and the second one switches an LM75 off, which has
-// one. Here it is as wide as the part's, and only the bits that switch the part off
-// and choose its resolution are touched. A part that was switched off by other
-// software, or lost its resolution with its supply, is set up again on the spot.
+// configuration of two bytes to the others too, which have one, and what they make
+// of the second is theirs to choose. Here it is as wide as the part's, and only the
+// bits that switch the part off and choose its resolution are touched. A part that
+// was switched off by other software, or lost its resolution with its supply, is
+// set up again on the spot.
 // Datasheets: SBOS397 (TMP102), SBOS288 (TMP75), SBOS648 (TMP105), SNIS153 (LM75).
 //
 // # Limits
