@@ -77,6 +77,8 @@ Every source of readings that the agent has, printed from the tables that check 
 Units are UCUM; they are fixed, a value is never sent in another one. The range is what the part can measure: outside of it a
 value is sent and marked as suspect. Ahead of that, what no sensor can have measured (0 K, no number) is bad: counted and left out.
 
+All of them are tested on simulated registers; none has been read on a real board yet. Compare a first reading with another instrument.
+
 A sensor is one of these in a configuration, on a bus where it has one:
 
 `)

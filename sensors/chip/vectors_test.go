@@ -22,7 +22,7 @@ import (
 	"fieldpost/sensors/tmp102"
 )
 
-// answering is a bus that gives to each write, in hex, the bytes of a datasheet.
+// answering is a bus that gives to each write, in hex, the bytes of a part.
 type answering map[string]string
 
 func (answering) String() string                  { return "answering" }
@@ -35,9 +35,9 @@ func (a answering) Tx(_ uint16, w, r []byte) error {
 	return nil
 }
 
-// Bytes with the numbers that datasheets print beside them, or that their formulas
-// give.
-func TestVectorsOfDatasheets(t *testing.T) {
+// Bytes with the numbers that the formula of a part gives for them. They have yet to
+// be held against the printed datasheets, and against parts.
+func TestVectors(t *testing.T) {
 	tmp := func(kind string) func(busOpener) sensors.Opener {
 		return func(b busOpener) sensors.Opener { return tmp102.Open(b, 0x48, kind) }
 	}
