@@ -17,7 +17,7 @@ built=$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>
 export CGO_ENABLED=0 GOFLAGS= GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= GOFIPS140=off
 
 # Functions are inlined in the packages whose inner loops every reading, token and
-# page of the queue goes through, and nowhere else: that is a tenth of the file.
+# page of the queue goes through, and nowhere else: that is nearly a tenth of the file.
 fips=crypto/internal/fips140
 hot="runtime runtime/... internal/runtime/... internal/bytealg internal/byteorder internal/poll internal/abi
 	internal/chacha8rand sync sync/... bytes strconv slices time math/bits math/rand/... hash/... encoding/binary
