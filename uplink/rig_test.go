@@ -225,6 +225,8 @@ func (r *rig) drained() {
 func (r *rig) until(what string, cond func(uplink.LinkState) bool) uplink.LinkState {
 	r.t.Helper()
 	limit := time.After(hang)
+	look := time.NewTicker(20 * time.Millisecond) // the drain's counters ring no bell
+	defer look.Stop()
 	for {
 		rung := r.bell.next()
 		if s := r.link.State(); cond(s) {
@@ -232,6 +234,7 @@ func (r *rig) until(what string, cond func(uplink.LinkState) bool) uplink.LinkSt
 		}
 		select {
 		case <-rung:
+		case <-look.C:
 		case <-limit:
 			r.t.Fatalf("waited for %s: link %+v, drain %+v", what, r.link.State(), r.drain.Stats())
 		}
