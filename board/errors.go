@@ -77,6 +77,8 @@ func (e *Error) Hint() string {
 		return "the bus adapter failed or was unplugged: plug it in again; the bus is opened anew by itself"
 	case errors.Is(e.Err, ErrGone):
 		return "the GPIO chip was unplugged or its driver removed: plug it in again; the line is taken anew at its next use"
+	case errors.As(e.Err, &bound) && bound.Driver == "ds2482":
+		return fmt.Sprintf("read its thermometers the kernel's way, with source = \"ds18b20\" and no bus; or take it from the kernel: echo %s > /sys/bus/i2c/drivers/ds2482/unbind", bound.Device)
 	case errors.As(e.Err, &bound):
 		return fmt.Sprintf("read it the kernel's way, with source = \"iio\" or \"hwmon\"; or take it from the kernel: echo %s > /sys/bus/i2c/drivers/%s/unbind", bound.Device, bound.Driver)
 	case errors.Is(e.Err, ErrInUse):

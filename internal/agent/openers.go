@@ -14,6 +14,7 @@ import (
 	"fieldpost/sensors/bme280"
 	"fieldpost/sensors/command"
 	"fieldpost/sensors/contact"
+	"fieldpost/sensors/ds18b20"
 	"fieldpost/sensors/hdc302x"
 	"fieldpost/sensors/hostinfo"
 	"fieldpost/sensors/ina219"
@@ -36,6 +37,9 @@ func (a *Agent) opener(s config.Sensor) sensors.Opener {
 	case "iio":
 		return sysfs.IIO(sysfs.Tree(a.parts.Root), s.Device)
 	case "ds18b20":
+		if s.Bus != "" {
+			return ds18b20.Open(bus, s.Address, ds18b20.Options{Device: s.Device, Resolution: int(s.Bits)})
+		}
 		return sysfs.W1(sysfs.Tree(a.parts.Root), s.Device)
 	case "bme280", "bmp280", "bmp180":
 		return bme280.Open(bus, s.Address)

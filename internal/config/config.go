@@ -109,6 +109,7 @@ type Sensor struct {
 	Every   time.Duration // time between two samples; default 10 s
 
 	Device    string        // which of several parts; empty = the only one
+	Bits      int64         // resolution of what it measures; 0 = as the part has it
 	Line      string        // as the board names it: "GPIO17"; empty = none
 	Pull      string        // one of Pulls; empty = as the line is
 	ActiveLow bool          // a low level is on; default false

@@ -298,6 +298,20 @@ safe = true
 		{"address", "version = 1\n" + bus + "[[sensor]]\nname = \"s\"\nsource = \"bme280\"\nbus = \"b\"\naddress = 0x40\n[[sensor]]\nname = \"t\"\nsource = \"bme280\"\nbus = \"b\"\naddress = 0x78\n", []string{
 			"9: sensor.address: 0x40 is not where a bme280 can be: 0x76 or 0x77",
 			"14: sensor.address: 0x78 is out of range: 0x08 to 0x77"}},
+		{"thermometers behind a bridge", "version = 1\n" + bus + thermometer("a", "device = \"28-00000000000a\"\n") + thermometer("b", "device = \"28-00000000000b\"\nresolution = 10\n"), nil},
+		{"a thermometer twice behind a bridge", "version = 1\n" + bus + thermometer("a", "device = \"28-00000000000a\"\n") + thermometer("b", "device = \"28-00000000000a\"\n") + thermometer("c", ""), []string{
+			`13: sensor.address: 0x18 on bus b is taken by sensor "a" on line 5`,
+			`18: sensor.address: 0x18 on bus b is taken by sensor "a" on line 5`}},
+		{"another part at the address of a bridge", "version = 1\n" + bus + thermometer("a", "device = \"28-00000000000a\"\n") + "[[sensor]]\nname = \"m\"\nsource = \"mcp9808\"\nbus = \"b\"\n", []string{
+			`13: sensor.address: 0x18 on bus b is taken by sensor "a" on line 5`}},
+		{"thermometer with a wrong number", "version = 1\n" + bus + thermometer("a", "device = \"28-xyz\"\nresolution = 8\n"), []string{
+			`9: sensor.device: "28-xyz" is no number of a thermometer | such as 28-0316a2795cff; agent probe lists those there are`,
+			`10: sensor.resolution: 8 is out of range: 9 to 12`}},
+		{"thermometer of the kernel", "version = 1\n[[sensor]]\nname = \"a\"\nsource = \"ds18b20\"\ndevice = \"28-00000000000a\"\n", nil},
+		{"thermometer of the kernel, resolution", "version = 1\n[[sensor]]\nname = \"a\"\nsource = \"ds18b20\"\nresolution = 9\n", []string{
+			`5: sensor.resolution: out of place without bus | add the bus, or leave the part to the kernel and remove the line`}},
+		{"thermometer of the kernel, address", "version = 1\n[[sensor]]\nname = \"a\"\nsource = \"ds18b20\"\naddress = 0x18\n", []string{
+			`5: sensor.address: out of place without bus | add the bus, or leave the part to the kernel and remove the line`}},
 		{"address twice", "version = 1\n" + bus + strings.Repeat("[[sensor]]\nname = \"s\"\nsource = \"bme280\"\nbus = \"b\"\n", 2), []string{
 			`10: sensor.name: "s" is taken on line 6`,
 			`12: sensor.address: 0x76 on bus b is taken by sensor "s" on line 5`}},
@@ -450,4 +464,9 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", path, problems, want)
 		}
 	}
+}
+
+// thermometer is one behind a bridge, with further lines.
+func thermometer(name, lines string) string {
+	return "[[sensor]]\nname = \"" + name + "\"\nsource = \"ds18b20\"\nbus = \"b\"\n" + lines
 }

@@ -134,6 +134,12 @@ func (c *checker) place(i int, source catalog.Source) {
 		}
 		return
 	}
+	if source.Bridged {
+		c.bridged(i, bus, address)
+		if bus == 0 {
+			return
+		}
+	}
 	switch {
 	case bus == 0:
 		c.add(c.line(fmt.Sprintf("sensor[%d]", i)), "sensor.bus", "missing: source "+source.Name+" is on a bus", `add bus = "..." with the name of a [[bus]]`)
@@ -164,23 +170,46 @@ func (c *checker) place(i int, source catalog.Source) {
 	}
 }
 
+// bridged checks what is said of a part behind a bridge, or in the kernel's hands
+// where there is no bus.
+func (c *checker) bridged(i, bus, address int) {
+	s := c.config.Sensors[i]
+	device, bits := c.line(item("sensor", i, "device")), c.line(item("sensor", i, "resolution"))
+	const hint = "add the bus, or leave the part to the kernel and remove the line"
+	switch {
+	case bus == 0 && address > 0:
+		c.add(address, "sensor.address", "out of place without bus", hint)
+	case bus == 0 && bits > 0:
+		c.add(bits, "sensor.resolution", "out of place without bus", hint)
+	case bus > 0 && device > 0 && s.Device != "" && !catalog.OneWire(s.Device):
+		c.add(device, "sensor.device", quote(s.Device)+" is no number of a thermometer", "such as 28-0316a2795cff; agent probe lists those there are")
+	}
+}
+
+// apart reports whether two sensors at one address are parts behind a bridge.
+func apart(a, b Sensor) bool {
+	source, _ := catalog.Named(a.Source)
+	return source.Bridged && a.Source == b.Source && a.Device != "" && b.Device != "" && a.Device != b.Device
+}
+
 // addresses tells of sensors that stand in each other's place on a bus.
 func (c *checker) addresses() {
 	type place struct {
 		bus     string
 		address uint16
 	}
-	first := make(map[place]int)
+	there := make(map[place][]int)
 	for i, s := range c.config.Sensors {
 		if s.Bus == "" || s.Address == 0 {
 			continue
 		}
 		p := place{s.Bus, s.Address}
-		j, taken := first[p]
-		if !taken {
-			first[p] = i
+		k := slices.IndexFunc(there[p], func(j int) bool { return !apart(s, c.config.Sensors[j]) })
+		if k < 0 {
+			there[p] = append(there[p], i)
 			continue
 		}
+		j := there[p][k]
 		line := c.line(item("sensor", i, "address"))
 		if line == 0 {
 			line = c.line(item("sensor", i, "bus"))

@@ -170,6 +170,9 @@ func refer(b *bytes.Buffer, s catalog.Source) {
 		}
 	}
 	fmt.Fprintf(b, "\n```toml\n%s```\n", s.Config(s.Name, "i2c1", 0))
+	if s.Bridged {
+		fmt.Fprintf(b, "\n```toml\n%s```\n", s.Config(s.Name, "", 0))
+	}
 }
 
 func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }

@@ -9,6 +9,7 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"fieldpost/sensors"
@@ -19,6 +20,7 @@ type Source struct {
 	Name      string   // in a configuration
 	Help      string   // what it is, as the end of a sentence
 	Addresses []uint16 // where it may be on an I²C bus, the first by default; nil = it has no bus
+	Bridged   bool     // at that address is a bridge with any number of parts, told apart by device; without a bus the kernel has them
 	Keys      []string // of [[sensor]], beside name, source, every, and bus and address where it has a bus
 	Required  []string // of Keys
 	Channels  []string // what [[sensor.value]] may say in channel, one value for each; nil = it has no channels
@@ -62,6 +64,13 @@ func (s Source) Value(name string) (Value, bool) {
 	return Value{}, false
 }
 
+// OneWire reports whether id is the number of a thermometer on a 1-wire line, as
+// Linux writes it: "28-0316a2795cff".
+func OneWire(id string) bool {
+	family, serial, _ := strings.Cut(id, "-")
+	return slices.Contains([]string{"10", "22", "28", "3b", "42"}, family) && len(serial) == 12 && strings.Trim(serial, "0123456789abcdef") == ""
+}
+
 // value is a Value with the range of the part.
 func value(name, unit string, lo, hi float64) Value {
 	return Value{Expect: sensors.Expect{Name: name, Lo: lo, Hi: hi}, Unit: unit}
@@ -73,12 +82,12 @@ func (v Value) telling(help string) Value {
 	return v
 }
 
-// Config writes a [[sensor]] of this source: on that bus where it has one, at
-// that address, or at its first where that is 0.
+// Config writes a [[sensor]] of this source: on that bus where it has one and bus
+// is not empty, at that address, or at its first where that is 0.
 func (s Source) Config(name, bus string, address uint16) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[[sensor]]\nname = %q\nsource = %q\n", name, s.Name)
-	if len(s.Addresses) > 0 {
+	if len(s.Addresses) > 0 && bus != "" {
 		fmt.Fprintf(&b, "bus = %q\n", bus)
 		if address == 0 {
 			address = s.Addresses[0]

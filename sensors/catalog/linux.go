@@ -58,13 +58,16 @@ func ds18b20() Source {
 		{Num: -127, Reason: "no-answer"},
 	}
 	return Source{
-		Name: "ds18b20", Help: "DS18B20 and its like on a 1-wire bus, by the kernel's w1_therm", Keys: []string{"device"},
-		Values: []Value{temperature},
-		Wiring: "VDD to 3.3 V, GND to ground, DQ to the line of dtoverlay=w1-gpio (GPIO4), with 4.7 kOhm from DQ to 3.3 V; " +
-			"a DS2482 on an I2C bus works too, by the kernel's driver",
-		Datasheet: "DS18B20 19-7487",
-		Notes:     "85 °C is what it says before it has measured: it is believed only after a measurement within 2 °C of it. Without device it is the only one there is. `ls /sys/bus/w1/devices` lists them.",
-		Example:   "device = \"28-0316a2795cff\"\n",
+		Name: "ds18b20", Help: "DS18B20, DS18S20, DS1822, DS1825 or DS28EA00 on a 1-wire line, behind a DS2482 on an I2C bus or by the kernel's w1_therm",
+		Addresses: between(0x18, 0x1F), Bridged: true, Keys: []string{"device", "resolution"},
+		Values:    []Value{temperature},
+		Wiring:    "VDD to 3.3 V, GND to ground, DQ to the IO line of the DS2482, or to the line of dtoverlay=w1-gpio (GPIO4) with 4.7 kOhm from DQ to 3.3 V",
+		Datasheet: "DS18B20 19-7487, DS2482-100 19-4930",
+		Notes: "With a bus, the agent drives the DS2482-100 or -800 at that address itself: take this where there is such a bridge, for many or distant thermometers and for those on parasitic power. " +
+			"Any number of sensors may be behind one address; each measurement holds the bus for 750 ms, or less by its resolution. " +
+			"Without a bus, the kernel has the line, on a GPIO or by its own driver of the bridge: take this for a few thermometers on a Raspberry Pi's GPIO4; `ls /sys/bus/w1/devices` lists them. " +
+			"85 °C is what a part says before it has measured: it is believed only after a measurement within 2 °C of it. Without device it is the only one there is.",
+		Example: "device = \"28-0316a2795cff\"\n",
 	}
 }
 

@@ -14,6 +14,7 @@ package chip
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,10 +31,10 @@ import (
 const Limit = 2 * time.Second
 
 const (
-	// freeTransfers is more than a set-up and a measurement need; what comes
-	// after them in one call is the asking of a busy part, one per askPause.
+	// freeTransfers is more than a set-up and a measurement of most parts need.
 	freeTransfers = 16
-	askPause      = 5 * time.Millisecond
+	// askPause is between two askings of a busy part.
+	askPause = 5 * time.Millisecond
 )
 
 // What is wrong with a part, beside what the bus says. They know the
@@ -45,6 +46,9 @@ var (
 	ErrChecksum error = &partError{"checksum is wrong", "check for long or bad wires, missing pull-ups and noise on the supply; a slower bus helps"}
 	ErrStranger error = &partError{"another kind of part answers", "check the address and the source in the configuration"}
 )
+
+// Fault is an error of a part of one kind only, with the technician's next move.
+func Fault(text, hint string) error { return &partError{text, hint} }
 
 type partError struct{ text, hint string }
 
@@ -63,20 +67,22 @@ type Driver struct {
 	Start func(ctx context.Context, bus i2c.Bus, addr uint16) (Measure, error)
 	// OnesAreData says that a measurement may read 0xff alone without a fault.
 	OnesAreData bool
+	// Transfers is what a set-up and a measurement may need; what comes after them in
+	// one call is the asking of a busy part. Default 16.
+	Transfers int
 }
 
 // Open returns an opener for the part at addr. bus opens the bus; the source
 // closes it again. It fails when no part answers there.
 func Open(bus func() (i2c.BusCloser, error), addr uint16, d Driver) sensors.Opener {
-	if d.Limit == 0 {
-		d.Limit = Limit
-	}
+	d.Limit = cmp.Or(d.Limit, Limit)
+	d.Transfers = cmp.Or(d.Transfers, freeTransfers)
 	return func(ctx context.Context) (sensors.Source, error) {
 		b, err := bus()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", d.Name, err)
 		}
-		s := &source{driver: d, addr: addr, bus: guard{bus: b}}
+		s := &source{driver: d, addr: addr, bus: guard{bus: b, free: d.Transfers}}
 		if err := s.start(ctx); err != nil {
 			_ = b.Close()
 			return nil, err
@@ -167,35 +173,34 @@ func cause(ctx context.Context) error {
 }
 
 // guard is the bus as the driver sees it. It ends the driver's loops and keeps
-// the first bus error of a call with its type.
+// the bus error that a call ends with, and its type.
 type guard struct {
 	bus   i2c.BusCloser
+	free  int             // transfers of a call without pauses
 	ctx   context.Context // of the call under way: drivers take none
 	count int             // transfers in this call
 	reads int             // bytes read in this call
 	ones  int             // of them 0xff
-	err   error           // first of this call
+	err   error           // of the last transfer: what went well after another has nothing to do with it
 }
 
 // begin starts a call.
-func (g *guard) begin(ctx context.Context) { *g = guard{bus: g.bus, ctx: ctx} }
+func (g *guard) begin(ctx context.Context) { *g = guard{bus: g.bus, free: g.free, ctx: ctx} }
 
 func (g *guard) String() string                    { return g.bus.String() }
 func (g *guard) SetSpeed(f physic.Frequency) error { return g.bus.SetSpeed(f) }
 
 // Tx implements i2c.Bus.
 func (g *guard) Tx(addr uint16, w, r []byte) error {
-	if g.count++; g.count > freeTransfers {
+	if g.count++; g.count > g.free {
 		_ = Pause(g.ctx, askPause)
 	}
 	err := cause(g.ctx)
 	if err == nil {
 		err = g.bus.Tx(addr, w, r)
 	}
+	g.err = err
 	if err != nil {
-		if g.err == nil {
-			g.err = err
-		}
 		return err
 	}
 	g.reads += len(r)
