@@ -1,12 +1,12 @@
 package c2d
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"sort"
 	"sync/atomic"
 	"time"
 
@@ -111,7 +111,8 @@ func New(opt Options) *Loop {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	actions := slices.SortedFunc(slices.Values(opt.Actions), func(a, b Action) int { return cmp.Compare(a.Name, b.Name) })
+	actions := slices.Clone(opt.Actions)
+	sort.Slice(actions, func(i, j int) bool { return actions[i].Name < actions[j].Name })
 	l := &Loop{
 		opt: opt,
 		table: table{actions: actions, allow: map[string][]string{

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"sort"
 )
 
 // Lease is a set of records handed out by Next. Each of them stays out of every
@@ -36,7 +37,8 @@ func (s *Store) Next(ctx context.Context, w Want) (*Lease, error) {
 	if classes == nil {
 		classes = []Class{Alarm, Result, Telemetry, Debug}
 	} else {
-		classes = slices.Sorted(slices.Values(classes))
+		classes = slices.Clone(classes)
+		sort.Slice(classes, func(i, j int) bool { return classes[i] < classes[j] })
 	}
 	l := &Lease{s: s}
 	for {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -148,7 +149,9 @@ func (r *Report) look(ctx context.Context, f *os.File) (g *finds, use []uint64, 
 
 // commands lists the journal of a file.
 func (r *Report) commands(rows map[uint64]journalRow) {
-	for _, id := range slices.Backward(slices.Sorted(maps.Keys(rows))) {
+	newest := slices.Collect(maps.Keys(rows))
+	sort.Slice(newest, func(i, j int) bool { return newest[i] > newest[j] })
+	for _, id := range newest {
 		row := rows[id]
 		r.Commands = append(r.Commands, row.entry())
 		if row.Outcome.Verdict == Pending {

@@ -3,9 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
-	"slices"
+	"sort"
 )
 
 // finds1 is what a file of format 1 holds.
@@ -75,13 +74,7 @@ func (r *Report) look1(ctx context.Context, f *os.File, use []uint64, out func(S
 	r.Ledger = g.ledger
 	r.commands(g.journal)
 	hand := handing(nil, out)
-	inOrder := func(a, b key) int {
-		if a.less(b) {
-			return -1
-		}
-		return 1
-	}
-	for _, k := range slices.SortedFunc(maps.Keys(g.records), inOrder) {
+	for _, k := range inOrder(g.records) {
 		pc := &r.PerClass[k.class]
 		pc.Blocks++
 		pc.Salvaged++
@@ -90,7 +83,7 @@ func (r *Report) look1(ctx context.Context, f *os.File, use []uint64, out func(S
 			return true, fmt.Errorf("salvage: %w", err)
 		}
 	}
-	for _, k := range slices.SortedFunc(maps.Keys(g.dead), inOrder) {
+	for _, k := range inOrder(g.dead) {
 		d := g.dead[k]
 		r.PerClass[k.class].Dead++
 		if err := hand(d.Record, &d); err != nil {
@@ -98,4 +91,14 @@ func (r *Report) look1(ctx context.Context, f *os.File, use []uint64, out func(S
 		}
 	}
 	return true, nil
+}
+
+// inOrder returns the keys of m in the order of the file.
+func inOrder[V any](m map[key]V) []key {
+	keys := make([]key, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Slice(keys, func(i, j int) bool { return keys[i].less(keys[j]) })
+	return keys
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -177,12 +178,7 @@ func (s *Store) partials() (marks []mark, loosen []*block) {
 			some = append(some, b)
 		}
 	}
-	slices.SortFunc(some, func(a, b *block) int {
-		if a.less(b.key) {
-			return -1
-		}
-		return 1
-	})
+	sort.Slice(some, func(i, j int) bool { return some[i].less(some[j].key) })
 	size := 0
 	for _, b := range slices.Backward(some) {
 		run := b.run

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"sort"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -119,12 +120,7 @@ func (s *Store) peekAfter(ctx context.Context, from key, n int) (g glance, err e
 			got = append(got, placed{k, e.rec})
 		}
 	}
-	slices.SortFunc(got, func(a, b placed) int {
-		if a.less(b.key) {
-			return -1
-		}
-		return 1
-	})
+	sort.Slice(got, func(i, j int) bool { return got[i].less(got[j].key) })
 	for _, p := range got {
 		g.recs, g.last = append(g.recs, p.rec), p.key
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -27,7 +28,7 @@ func asides(dir string) ([]int, error) {
 			have = append(have, n)
 		}
 	}
-	slices.Sort(have)
+	sort.Slice(have, func(i, j int) bool { return have[i] < have[j] })
 	return have, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"sort"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -160,15 +161,7 @@ func (s *Store) merge(bucket *bolt.Bucket, b *batch, h *blockHead, recs []Record
 	for i := range back {
 		keep = append(keep, &back[i].rec)
 	}
-	slices.SortFunc(keep, func(x, y *Record) int {
-		switch {
-		case x.Seq < y.Seq:
-			return -1
-		case x.Seq > y.Seq:
-			return 1
-		}
-		return 0
-	})
+	sort.Slice(keep, func(i, j int) bool { return keep[i].Seq < keep[j].Seq })
 	keep = slices.CompactFunc(keep, func(x, y *Record) bool { return x.Seq == y.Seq })
 	for _, rec := range keep {
 		r.seqs = append(r.seqs, rec.Seq)

@@ -253,12 +253,7 @@ func sortPieces(m map[key]*piece) []*piece {
 	for _, p := range m {
 		out = append(out, p)
 	}
-	slices.SortFunc(out, func(a, b *piece) int {
-		if a.less(b.key) {
-			return -1
-		}
-		return 1
-	})
+	sort.Slice(out, func(i, j int) bool { return out[i].less(out[j].key) })
 	return out
 }
 

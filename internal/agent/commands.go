@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"slices"
+	"sort"
 	"time"
 
 	"fieldpost/c2d"
@@ -24,7 +25,8 @@ func (a *Agent) commandsReport() diag.Commands {
 
 // Describe tells what an agent of this configuration could be commanded.
 func Describe(cfg *config.Config) diag.Commands {
-	actions := slices.SortedFunc(slices.Values((&Agent{cfg: cfg}).actions()), func(a, b c2d.Action) int { return cmp.Compare(a.Name, b.Name) })
+	actions := (&Agent{cfg: cfg}).actions()
+	sort.Slice(actions, func(i, j int) bool { return actions[i].Name < actions[j].Name })
 	return diag.Commands{Actions: described(actions, cfg.Commands)}
 }
 

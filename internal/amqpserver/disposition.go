@@ -1,7 +1,7 @@
 package amqpserver
 
 import (
-	"slices"
+	"sort"
 
 	"fieldpost/internal/amqpserver/wire"
 )
@@ -41,7 +41,7 @@ func inRange[T any](m map[uint32]T, first, last uint32) []T {
 				ids = append(ids, id)
 			}
 		}
-		slices.SortFunc(ids, func(a, b uint32) int { return int(int32(a - b)) })
+		sort.Slice(ids, func(i, j int) bool { return int32(ids[i]-ids[j]) < 0 })
 	}
 	out := make([]T, len(ids))
 	for i, id := range ids {

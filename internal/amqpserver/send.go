@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 
 	"fieldpost/internal/amqpserver/wire"
 )
@@ -247,7 +248,7 @@ func (l *Link) abandon() []*outgoing {
 		unsettled = append(unsettled, o)
 	}
 	next := l.s.nextDeliveryID
-	slices.SortFunc(unsettled, func(a, b *outgoing) int { return int(int32((a.id - next) - (b.id - next))) })
+	sort.Slice(unsettled, func(i, j int) bool { return unsettled[i].id-next < unsettled[j].id-next })
 	for _, o := range l.pending {
 		if !o.started && !o.settled {
 			unsettled = append(unsettled, o)

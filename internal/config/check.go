@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -32,7 +33,7 @@ func (c *checker) check(root *node) {
 }
 
 func (c *checker) sorted() []Problem {
-	slices.SortStableFunc(c.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	sort.SliceStable(c.problems, func(i, j int) bool { return c.problems[i].Line < c.problems[j].Line })
 	for i := range c.problems {
 		c.problems[i].File = c.config.origin.file
 	}

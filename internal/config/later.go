@@ -1,9 +1,9 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 )
 
 // Problem makes a problem of something found outside of this package, such as a
@@ -32,8 +32,9 @@ func (c *Config) CheckCommands(known []string) []Problem {
 			problems = append(problems, p)
 		}
 	}
-	slices.SortFunc(problems, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.String(), b.String()))
+	sort.Slice(problems, func(i, j int) bool {
+		a, b := problems[i], problems[j]
+		return a.Line < b.Line || a.Line == b.Line && a.String() < b.String()
 	})
 	return problems
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 )
 
@@ -209,8 +210,8 @@ func WriteDeadRecord(w io.Writer, d DeadRecord) error {
 func classes[V any](by map[string]V) []string {
 	order := Classes()
 	names := slices.Sorted(maps.Keys(by))
-	slices.SortStableFunc(names, func(a, b string) int {
-		return cmp.Compare(uint(slices.Index(order, a)), uint(slices.Index(order, b)))
+	sort.SliceStable(names, func(i, j int) bool {
+		return uint(slices.Index(order, names[i])) < uint(slices.Index(order, names[j]))
 	})
 	return names
 }

@@ -5,7 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
+	"sort"
 )
 
 // compound reads size and count of a list, map or array and returns a decoder
@@ -196,7 +196,10 @@ func appendMap(b []byte, v Map, depth int) ([]byte, error) {
 		}
 		pairs = append(pairs, pair{begin, len(b)})
 	}
-	slices.SortFunc(pairs, func(x, y pair) int { return bytes.Compare(b[x.begin:x.end], b[y.begin:y.end]) })
+	sort.Slice(pairs, func(i, j int) bool {
+		x, y := pairs[i], pairs[j]
+		return bytes.Compare(b[x.begin:x.end], b[y.begin:y.end]) < 0
+	})
 	end := len(b)
 	for _, p := range pairs {
 		b = append(b, b[p.begin:p.end]...)
