@@ -51,6 +51,7 @@ type env struct {
 	watch     agent.Watch
 	power     board.Power             // nil = the board's own
 	failpoint func(c2d.Point, string) // see c2d.Options
+	described func(*flag.FlagSet)     // takes a command's flags in place of printing its help
 }
 
 func commands() []command {
@@ -65,6 +66,15 @@ func commands() []command {
 		{"fsck", "look at the store of an agent that does not run: what is there, what is damaged", "agent fsck --store /var/lib/fieldpost --salvage records.jsonl", runFsck},
 		{"version", "print the version", "agent version", runVersion},
 	}
+}
+
+// allCommands lists every command there is, those below others too. The manual page
+// and the completions of shells are made from it: each of them must parse its flags
+// before it does anything.
+//
+//go:generate go test . -run ^TestMadeFromCommands$ -update
+func allCommands() []command {
+	return slices.Concat(commands(), sensorCommands(), queueCommands(), commandCommands())
 }
 
 func main() {
@@ -111,9 +121,13 @@ func flags(e env, name string) *flag.FlagSet {
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
 	f.SetOutput(e.err)
 	f.Usage = func() {
+		if e.described != nil {
+			e.described(f)
+			return
+		}
 		w := f.Output()
 		var below []command
-		for _, c := range slices.Concat(commands(), sensorCommands(), queueCommands(), commandCommands()) {
+		for _, c := range allCommands() {
 			switch {
 			case c.name == name:
 				fmt.Fprintf(w, "agent %s: %s\n\nFlags:\n", name, c.summary)

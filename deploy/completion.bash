@@ -1,0 +1,51 @@
+# bash completion for agent
+# Made from the table of commands by go generate ./cmd/agent; changes here are lost.
+
+_fieldpost() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} name= words= i
+	COMPREPLY=()
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case "$name ${COMP_WORDS[i]}" in
+		' check'|' commands'|'commands help'|'commands run'|' demo'|' fsck'|' queue'|'queue stat'|'queue peek'|'queue export'|'queue flush'|'queue dead'|'queue dead list'|'queue dead show'|'queue dead retry'|'queue dead drop'|' run'|' sensors'|'sensors read'|' status'|' version')
+			name=${name:+$name }${COMP_WORDS[i]}
+			;;
+		esac
+	done
+	case "$name $prev" in
+	'check --config'|'commands --socket'|'commands --store'|'commands help --config'|'commands help --socket'|'commands run --socket'|'demo --keep'|'fsck --salvage'|'fsck --store'|'queue --socket'|'queue stat --socket'|'queue peek --socket'|'queue export --socket'|'queue flush --socket'|'queue dead --socket'|'queue dead list --socket'|'queue dead show --socket'|'queue dead retry --socket'|'queue dead drop --socket'|'run --config'|'sensors --socket'|'sensors read --config'|'sensors read --socket'|'status --socket')
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	'commands run --args'|'commands run --id'|'commands run --within'|'demo --duration'|'demo --seed'|'queue peek --class'|'queue peek --n')
+		return
+		;;
+	esac
+	case $name in
+	'') words='check commands demo fsck queue run sensors status version help' ;;
+	'check') words='--config --defaults --help' ;;
+	'commands') words='help run --json --socket --store --help' ;;
+	'commands help') words='--config --json --socket --help' ;;
+	'commands run') words='--args --id --json --socket --within --help' ;;
+	'demo') words='--duration --json --keep --seed --verbose --help' ;;
+	'fsck') words='--json --salvage --store --help' ;;
+	'queue') words='stat peek export flush dead --json --socket --help' ;;
+	'queue stat') words='--json --socket --help' ;;
+	'queue peek') words='--class --json --n --socket --help' ;;
+	'queue export') words='--socket --help' ;;
+	'queue flush') words='--json --socket --help' ;;
+	'queue dead') words='list show retry drop --json --socket --help' ;;
+	'queue dead list') words='--json --socket --help' ;;
+	'queue dead show') words='--json --socket --help' ;;
+	'queue dead retry') words='--all --json --socket --help' ;;
+	'queue dead drop') words='--all --json --socket --help' ;;
+	'run') words='--config --help' ;;
+	'sensors') words='read --json --socket --help' ;;
+	'sensors read') words='--config --json --socket --help' ;;
+	'status') words='--json --socket --help' ;;
+	'version') words='--help' ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+
+complete -F _fieldpost agent fieldpost
