@@ -51,6 +51,7 @@ type Agent struct {
 	urgent   chan struct{} // see hurry; the link may be waiting
 	online   atomic.Bool   // the link was, when it last told
 
+	watch    *watch
 	readings atomic.Pointer[stage]
 	leaves   chan error // has how a command wants Run to end
 
@@ -74,6 +75,8 @@ func New(cfg *config.Config, parts Parts) *Agent {
 		outputs:  newOutputs(parts.Lines, cfg.Outputs, parts.Log.With("part", "outputs")),
 		leaves:   make(chan error, 1),
 	}
+	a.watch = newWatch(a)
+	a.parts.Watch = a.watch.told(parts.Watch)
 	a.sampling = a.samplers()
 	a.store = store.New(a.storeOptions())
 	a.timeline = a.store.Boots()
@@ -90,7 +93,7 @@ func New(cfg *config.Config, parts Parts) *Agent {
 		FeedbackLink: cfg.Commands.FeedbackLink,
 		Clock:        parts.Clock,
 		Failpoint:    parts.Failpoint,
-		OnCommand:    parts.Watch.Command,
+		OnCommand:    a.parts.Watch.Command,
 		Log:          parts.Log.With("part", "c2d"),
 	})
 	a.link = uplink.NewLink(uplink.LinkOptions{
@@ -142,7 +145,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	floor := start(ctx, a.floor.Run)
 	queue := start(ctx, a.store.Run)
-	answers := start(ctx, func(ctx context.Context) error { return a.serve(ctx, socket) })
+	answers := start(ctx, func(ctx context.Context) error { return a.serve(ctx, socket) }, a.watch.run)
 	a.outputs.start()
 	guards := start(ctx, a.outputs.run)
 	uplinks := start(ctx, a.link.Run, a.watchNetwork, a.commands.Recover)
@@ -194,9 +197,7 @@ func (a *Agent) append(ctx context.Context, r sensors.Reading) {
 		a.parts.Log.Debug("reading not queued", "sensor", r.Sensor, "err", err)
 		return
 	}
-	if a.parts.Watch.Reading != nil {
-		a.parts.Watch.Reading(r, ticket)
-	}
+	a.parts.Watch.Reading(r, ticket)
 }
 
 // enqueue appends a record, and tells the link of one that should not wait.

@@ -32,9 +32,7 @@ func (a *Agent) linkMoved(s uplink.LinkState) {
 			a.hurry()
 		}
 	}
-	if a.parts.Watch.Link != nil {
-		a.parts.Watch.Link(s)
-	}
+	a.parts.Watch.Link(s)
 }
 
 // watchNetwork hurries when the network comes back. Where that cannot be known,

@@ -32,14 +32,19 @@ func (a *Agent) reported(s sensors.State) diag.Sensor {
 	}
 	if len(s.Last.Values) > 0 {
 		at, _ := a.timeline.Resolve(s.Last.Stamp)
-		w.Last = &diag.Reading{At: at, AgeS: (a.parts.Clock.Now().BootTime - s.Last.Stamp.BootTime).Seconds()}
-		for _, v := range s.Last.Values {
-			w.Last.Values = append(w.Last.Values, diag.Value{
-				Name: v.Name, Unit: v.Unit, Value: diag.Number(v.Num), Quality: v.Quality.String(), Reason: v.Reason,
-			})
-		}
+		w.Last = &diag.Reading{At: at, AgeS: (a.parts.Clock.Now().BootTime - s.Last.Stamp.BootTime).Seconds(), Values: valuesOf(s.Last)}
 	}
 	return w
+}
+
+func valuesOf(r sensors.Reading) []diag.Value {
+	var values []diag.Value
+	for _, v := range r.Values {
+		values = append(values, diag.Value{
+			Name: v.Name, Unit: v.Unit, Value: diag.Number(v.Num), Quality: v.Quality.String(), Reason: v.Reason,
+		})
+	}
+	return values
 }
 
 // readReport takes a sample of a sensor now, on the goroutine that owns its bus.

@@ -77,6 +77,8 @@ func (a *Agent) provider() diag.Provider {
 	return diag.Provider{
 		Status:   func(context.Context) (diag.Status, error) { return a.Status(), nil },
 		Sensors:  func(context.Context) (diag.Sensors, error) { return a.sensorsReport(), nil },
+		History:  func(context.Context) (diag.History, error) { return a.watch.history.report(), nil },
+		Events:   a.watch.events,
 		Queue:    a.queueReport,
 		Commands: func(context.Context) (diag.Commands, error) { return a.commandsReport(), nil },
 		Command:  a.localCommand,

@@ -40,6 +40,11 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return call[Status](ctx, c, http.MethodGet, "/v1/status", nil)
 }
 
+// History asks for the last changes.
+func (c *Client) History(ctx context.Context) (History, error) {
+	return call[History](ctx, c, http.MethodGet, "/v1/history", nil)
+}
+
 // Sensors asks for every sensor.
 func (c *Client) Sensors(ctx context.Context) (Sensors, error) {
 	return call[Sensors](ctx, c, http.MethodGet, "/v1/sensors", nil)

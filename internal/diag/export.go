@@ -22,12 +22,12 @@ const chunkBytes = 32 << 10
 // export streams the queue. What it holds in memory is one chunk and one record.
 // A reader that does not take a chunk in time is cut off, so that it does not
 // keep its connection; one export at a time, so that they do not take all of them.
-func (s *Server) export() func(context.Context, http.ResponseWriter) error {
+func (s *Server) export() func(context.Context, request, http.ResponseWriter) error {
 	records := s.o.Provider.Export
 	if records == nil {
 		return nil
 	}
-	return func(ctx context.Context, w http.ResponseWriter) error {
+	return func(ctx context.Context, _ request, w http.ResponseWriter) error {
 		select {
 		case s.exporting <- struct{}{}:
 		default:
@@ -36,7 +36,7 @@ func (s *Server) export() func(context.Context, http.ResponseWriter) error {
 		defer func() { <-s.exporting }()
 		ctx, cancel := context.WithTimeout(ctx, s.o.ExportWithin)
 		defer cancel()
-		c := &chunks{w: w, control: http.NewResponseController(w), within: s.o.ChunkWithin}
+		c := &chunks{w: w, control: http.NewResponseController(w), within: s.o.ChunkWithin, kind: "application/x-ndjson"}
 		// The limit on receiving the request is over: its passing would look as if
 		// the reader had gone away.
 		if err := c.control.SetReadDeadline(time.Time{}); err != nil {
@@ -59,18 +59,19 @@ func (s *Server) export() func(context.Context, http.ResponseWriter) error {
 	}
 }
 
-// chunks writes the body of an export.
+// chunks writes the body of an answer that is streamed.
 type chunks struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
 	within  time.Duration
+	kind    string // of the content
 	begun   bool
 	failed  bool // the reader is gone
 }
 
 func (c *chunks) begin() {
 	c.begun = true
-	c.w.Header().Set("Content-Type", "application/x-ndjson")
+	c.w.Header().Set("Content-Type", c.kind)
 	c.w.Header().Set("Trailer", problemTrailer)
 	c.w.WriteHeader(http.StatusOK)
 }

@@ -78,7 +78,7 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (records int, err erro
 	return records, err
 }
 
-// writeError is a fault of the writer that an export goes to.
+// writeError is a fault of whoever takes what is streamed.
 type writeError struct{ error }
 
 func (e *writeError) Unwrap() error { return e.error }

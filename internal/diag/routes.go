@@ -21,7 +21,7 @@ const defaultPeek = 10
 type route struct {
 	Route
 	answer func(context.Context, request) (any, error)
-	stream func(context.Context, http.ResponseWriter) error
+	stream func(context.Context, request, http.ResponseWriter) error
 	within time.Duration // for the answer; 0 = ServerOptions.AnswerWithin
 }
 
@@ -37,6 +37,8 @@ func (s *Server) table() []route {
 	all := []route{
 		{Route: Route{Method: http.MethodGet, Path: "/v1/", Help: "this table of contents"}, answer: s.contents},
 		{Route: Route{Method: http.MethodGet, Path: "/v1/status", Help: "the chain from board to hub, and the queue"}, answer: answer(p.Status)},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/history", Help: "the last changes of parts and sensors"}, answer: answer(p.History)},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/events", Help: "what happens, live, as server-sent events", Params: "types"}, stream: s.follow()},
 		{Route: Route{Method: http.MethodGet, Path: "/v1/sensors", Help: "every sensor with its last reading"}, answer: answer(p.Sensors)},
 		{Route: Route{Method: http.MethodGet, Path: "/v1/sensors/read", Help: "a sample of one sensor, taken now", Params: "name"}, answer: about(p.ReadSensor, nameOf)},
 		{Route: Route{Method: http.MethodGet, Path: "/v1/queue", Help: "the queue, what was lost, dead letters"}, answer: answer(p.Queue)},

@@ -23,6 +23,8 @@ import (
 // of an AnswerError where it is one. The route of a nil function does not exist.
 type Provider struct {
 	Status   func(context.Context) (Status, error)
+	History  func(context.Context) (History, error)
+	Events   *Events
 	Sensors  func(context.Context) (Sensors, error)
 	Queue    func(context.Context) (QueueReport, error)
 	Commands func(context.Context) (Commands, error)
@@ -48,18 +50,25 @@ type ServerOptions struct {
 	WriteWithin  time.Duration // the answer must be taken, counted from the head of the request; default 30 s
 	ChunkWithin  time.Duration // each part of an export must be taken, in place of WriteWithin; default 10 s
 	ExportWithin time.Duration // a whole export must be taken; default 10 min
+	StallWithin  time.Duration // each part of what is followed must be taken; default 60 s
+	Heartbeat    time.Duration // between two signs of life to who follows; default DefaultHeartbeat
 	StopWithin   time.Duration // requests under way at the end may finish; default 1 s
 	MaxHead      int           // bytes of a request's head, to which net/http adds 4096; default 8192 bytes
 	MaxBody      int64         // bytes of a request's body; default 65536 bytes
-	MaxConns     int           // connections at once, further ones wait; default 16
+	MaxConns     int           // connections at once, further ones wait; default 24
+	MaxStreams   int           // of these, readers of events and log that stay; default 8
 	Log          *slog.Logger  // default: discard
 }
+
+// DefaultHeartbeat is the time between two signs of life to who follows events.
+const DefaultHeartbeat = 15 * time.Second
 
 // Server answers on a socket.
 type Server struct {
 	o         ServerOptions
 	routes    []route       // the table of contents
 	exporting chan struct{} // holds one while an export is under way
+	streams   chan struct{} // holds one for each reader that stays
 }
 
 // NewServer makes a server; Serve runs it.
@@ -70,14 +79,17 @@ func NewServer(o ServerOptions) *Server {
 	o.WriteWithin = cmp.Or(o.WriteWithin, 30*time.Second)
 	o.ChunkWithin = cmp.Or(o.ChunkWithin, 10*time.Second)
 	o.ExportWithin = cmp.Or(o.ExportWithin, 10*time.Minute)
+	o.StallWithin = cmp.Or(o.StallWithin, time.Minute)
+	o.Heartbeat = cmp.Or(o.Heartbeat, DefaultHeartbeat)
 	o.StopWithin = cmp.Or(o.StopWithin, time.Second)
 	o.MaxHead = cmp.Or(o.MaxHead, 8192)
 	o.MaxBody = cmp.Or(o.MaxBody, 65536)
-	o.MaxConns = cmp.Or(o.MaxConns, 16)
+	o.MaxConns = cmp.Or(o.MaxConns, 24)
+	o.MaxStreams = cmp.Or(o.MaxStreams, 8)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{o: o, exporting: make(chan struct{}, 1)}
+	s := &Server{o: o, exporting: make(chan struct{}, 1), streams: make(chan struct{}, o.MaxStreams)}
 	s.routes = s.table()
 	return s
 }
@@ -188,7 +200,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, found *route) err
 	}
 	q := request{query: query, body: body}
 	if found.stream != nil {
-		return found.stream(r.Context(), w)
+		return found.stream(r.Context(), q, w)
 	}
 	within := s.o.AnswerWithin
 	if found.within > 0 {
