@@ -2,8 +2,8 @@ package store
 
 import "golang.org/x/sys/unix"
 
-// freeBytes is what the file system of dir has free for this process.
-func freeBytes(dir string) (int64, bool) {
+// FreeBytes is what the file system of dir has free for this process.
+func FreeBytes(dir string) (int64, bool) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, false

@@ -2,5 +2,5 @@
 
 package store
 
-// freeBytes is not known on this platform.
-func freeBytes(string) (int64, bool) { return 0, false }
+// FreeBytes is not known on this platform.
+func FreeBytes(string) (int64, bool) { return 0, false }

@@ -214,7 +214,7 @@ func TestDefaultMaxBytes(t *testing.T) {
 	}
 	s, _ = running(t, Options{Dir: t.TempDir()})
 	st := s.Stats()
-	if free, ok := freeBytes(s.o.Dir); ok && (st.MaxBytes > autoMax(2*free) || st.MaxBytes < autoMax(free/2)) {
+	if free, ok := FreeBytes(s.o.Dir); ok && (st.MaxBytes > autoMax(2*free) || st.MaxBytes < autoMax(free/2)) {
 		t.Errorf("%d of %d free", st.MaxBytes, free)
 	}
 	if st.MaxBytes <= 0 || st.Reserve != min(1<<20, st.MaxBytes/8) {

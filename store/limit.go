@@ -49,7 +49,7 @@ func autoMax(free int64) int64 { return min(autoBytes, max(free/4, 1<<20)) }
 
 // measure looks how much is free.
 func (s *Store) measure() {
-	free, ok := freeBytes(s.o.Dir)
+	free, ok := FreeBytes(s.o.Dir)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.free = -1; ok {

@@ -58,6 +58,7 @@ func commands() []command {
 	return []command{
 		{"run", "sample, queue, drain and obey, until stopped", "agent run --config /etc/fieldpost/agent.toml", runAgent},
 		{"demo", "show the whole thing against a hub on this machine; no hardware, no cloud", "agent demo --duration 20s", runDemo},
+		{"selftest", "try buses, sensors, disk, clock, the way to the hub and the whole chain", "agent selftest --config /etc/fieldpost/agent.toml", runSelftest},
 		{"check", "tell every fault of a configuration and of the files it names", "agent check --config /etc/fieldpost/agent.toml", runCheck},
 		{"status", "ask the running agent what is wrong", "agent status", runStatus},
 		{"sensors", "list the sensors and what they said last", "agent sensors", runSensors},

@@ -80,6 +80,11 @@ func volume(n int64) string {
 	return strconv.FormatFloat(math.Round(f*10)/10, 'f', -1, 64) + " " + unit
 }
 
+// Text is the value with its unit.
+func (v Value) Text() string {
+	return strings.TrimSuffix(number(float64(v.Value))+" "+clean(v.Unit), " 1")
+}
+
 // number writes a value with four decimals at most.
 func number(f float64) string {
 	if math.IsNaN(f) || math.IsInf(f, 0) {

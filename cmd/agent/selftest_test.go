@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"fieldpost/hub"
+	"fieldpost/internal/agent"
+)
+
+func TestTryLeavesBehindWhatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		never := make(chan struct{})
+		f, took := try(t.Context(), agent.Check{Within: time.Minute, Run: func(context.Context) agent.Finding {
+			<-never
+			return agent.Finding{}
+		}})
+		close(never)
+		if f.State != agent.Failed || !strings.Contains(f.Detail, "has not returned for 1m2s") || f.Hint == "" || took != time.Minute+lateFor {
+			t.Errorf("%+v after %v", f, took)
+		}
+	})
+}
+
+func TestTrySurvivesAPanic(t *testing.T) {
+	f, _ := try(t.Context(), agent.Check{Within: time.Minute, Run: func(context.Context) agent.Finding { panic("oh") }})
+	if f.State != agent.Failed || f.Detail != "panicked: oh" {
+		t.Errorf("%+v", f)
+	}
+}
+
+// A chain that is broken anywhere says where.
+func TestChainSaysWhereItBreaks(t *testing.T) {
+	for name, c := range map[string]struct {
+		options hub.Options
+		want    string
+	}{
+		"readings are not accepted": {hub.Options{Outcome: func(hub.Event) hub.Settlement { return hub.RejectWith("amqp:not-allowed", "no") }}, "no reading was accepted"},
+		"the hub does not listen":   {hub.Options{Listen: "127.0.0.1:none"}, "start the local hub"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			s := selftest{hub: c.options}
+			if f := s.chain(ctx, t.TempDir()); f.State != agent.Failed || !strings.Contains(f.Detail, c.want) {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+	s := selftest{}
+	if f := s.chain(t.Context(), filepath.Join(t.TempDir(), "nowhere")); f.State != agent.Failed {
+		t.Errorf("without a folder: %+v", f)
+	}
+}
+
+func TestSelftestReportCounts(t *testing.T) {
+	var out bytes.Buffer
+	p := newSelftestPrinter(&out, false)
+	p.row("a", agent.Finding{State: agent.Passed, Detail: "fine\x1b[2J"}, 0)
+	p.row("b", agent.Finding{State: agent.Failed, Detail: "broken", Hint: "mend it"}, 0)
+	p.row("c", agent.Finding{State: agent.Skipped}, 0)
+	if err := p.end(); err != nil || p.report.OK || p.report.Passed != 1 || p.report.Failed != 1 || p.report.Skipped != 1 {
+		t.Errorf("%+v, %v", p.report, err)
+	}
+	want := "pass     a                  fine?[2J\nfail     b                  broken\n                            hint: mend it\n" +
+		"skipped  c                  \n\n1 passed, 1 failed, 1 skipped\n"
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+}
