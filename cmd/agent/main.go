@@ -60,6 +60,7 @@ func commands() []command {
 		{"demo", "show the whole thing against a hub on this machine; no hardware, no cloud", "agent demo --duration 20s", runDemo},
 		{"selftest", "try buses, sensors, disk, clock, the way to the hub and the whole chain", "agent selftest --config /etc/fieldpost/agent.toml", runSelftest},
 		{"check", "tell every fault of a configuration and of the files it names", "agent check --config /etc/fieldpost/agent.toml", runCheck},
+		{"provision", "take configuration and credentials from a boot partition, check them, and wipe them there", "agent provision --from /boot/firmware/fieldpost --to /etc/fieldpost", runProvision},
 		{"status", "ask the running agent what is wrong", "agent status", runStatus},
 		{"sensors", "list the sensors and what they said last", "agent sensors", runSensors},
 		{"queue", "show what waits, what died and what was lost; look inside, and decide about dead letters", "agent queue", runQueue},

@@ -62,6 +62,12 @@ func TestStories(t *testing.T) {
 			env.Setenv("GORACE", "atexit_sleep_ms=10") // by default each program sleeps a second at its end
 			return nil
 		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "mounts" {
+				return mayMount(), nil
+			}
+			return false, errors.New("unknown condition " + cond)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":    exits,
 			"until":    until,
@@ -69,6 +75,8 @@ func TestStories(t *testing.T) {
 			"invoke":   invoke,
 			"remember": remember,
 			"spoil":    spoil,
+			"disk":     smallDisk,
+			"readonly": readOnly,
 		},
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"fieldpost/board"
@@ -13,6 +14,7 @@ import (
 	"fieldpost/internal/clock"
 	"fieldpost/internal/config"
 	"fieldpost/internal/diag"
+	"fieldpost/internal/provision"
 	"fieldpost/store"
 )
 
@@ -21,10 +23,11 @@ const defaultConfig = "/etc/fieldpost/agent.toml"
 func runAgent(ctx context.Context, e env, args []string) int {
 	f := flags(e, "run")
 	path := f.String("config", defaultConfig, "configuration `file`")
+	provisioned := f.String("provisioned", "", "run what agent provision has put into this `folder`; until then, the configuration at --config")
 	if code, ok := parse(e, f, args); !ok {
 		return code
 	}
-	cfg, code := loadConfig(e, *path)
+	cfg, awaits, code := configToRun(e, *path, provision.Folder(*provisioned))
 	if code != exitOK {
 		return code
 	}
@@ -35,7 +38,7 @@ func runAgent(ctx context.Context, e env, args []string) int {
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
 	power := cmp.Or[board.Power](e.power, board.Host())
 	err := agent.New(cfg, agent.Parts{
-		Log: log, Level: level, Version: version, Built: buildDate(), Watch: e.watch, Power: power, Failpoint: e.failpoint,
+		Log: log, Level: level, Version: version, Built: buildDate(), Watch: e.watch, Power: power, Failpoint: e.failpoint, Awaits: awaits,
 	}).Run(ctx)
 	var used *diag.InUseError
 	switch {
@@ -79,7 +82,8 @@ func runCheck(_ context.Context, e env, args []string) int {
 	}
 	cfg, problems := readConfig(*path)
 	if cfg != nil {
-		problems = append(problems, agent.CheckFiles(cfg, clock.System().Now())...)
+		now := clock.System().Now()
+		problems = append(append(problems, agent.CheckFiles(cfg, now)...), agent.CheckClock(now)...)
 	}
 	if len(problems) > 0 {
 		tell(e, problems)
@@ -97,6 +101,25 @@ func readConfig(path string) (*config.Config, []config.Problem) {
 	}
 	return cfg, problems
 }
+
+// configToRun reads the configuration that is to be run. Until a folder has one it
+// is that at path, or when nobody wrote one that of a file which says nothing, and
+// awaits tells what an agent without identity waits for.
+func configToRun(e env, path string, folder provision.Folder) (cfg *config.Config, awaits string, code int) {
+	if folder != "" {
+		if folder.Provisioned() {
+			path = folder.Config()
+		} else if _, err := os.Stat(path); path == defaultConfig && os.IsNotExist(err) {
+			return config.Default(), awaitsProvision, exitOK
+		} else {
+			awaits = awaitsProvision
+		}
+	}
+	cfg, code = loadConfig(e, path)
+	return cfg, awaits, code
+}
+
+const awaitsProvision = "a provisioning file (agent provision)"
 
 // loadConfig reads a configuration that is to be run.
 func loadConfig(e env, path string) (*config.Config, int) {

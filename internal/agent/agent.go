@@ -71,7 +71,7 @@ func New(cfg *config.Config, parts Parts) *Agent {
 		started:  parts.Clock.Now(),
 		floor:    floor,
 		urgent:   make(chan struct{}, 1),
-		identity: &identity{hub: cfg.Hub, clock: parts.Clock},
+		identity: &identity{hub: cfg.Hub, clock: parts.Clock, awaits: parts.Awaits},
 		outputs:  newOutputs(parts.Lines, cfg.Outputs, parts.Log.With("part", "outputs")),
 		leaves:   make(chan error, 1),
 	}
@@ -131,7 +131,7 @@ func (a *Agent) tenants() []uplink.Tenant {
 // it, after the same stop.
 func (a *Agent) Run(ctx context.Context) error {
 	log := a.parts.Log
-	for _, p := range CheckFiles(a.cfg, a.started) {
+	for _, p := range append(CheckFiles(a.cfg, a.started), CheckClock(a.started)...) {
 		log.Warn(p.String(), "hint", p.Hint)
 	}
 	socket, err := a.listen()

@@ -292,7 +292,7 @@ func TestCheckFilesNamesTheThingAndNoSecret(t *testing.T) {
 	} {
 		write("key", c.key)
 		write("ca", c.ca)
-		problems := CheckFiles(cfg, c.at)
+		problems := append(CheckFiles(cfg, c.at), CheckClock(c.at)...)
 		if len(problems) != len(c.want) {
 			t.Errorf("%s: %v", c.key, problems)
 			continue

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"fieldpost/internal/clock"
 	"fieldpost/internal/config"
@@ -14,7 +15,8 @@ import (
 
 // CheckFiles tells what is wrong with the files and folders that a configuration
 // points to. They are errors for check and warnings for run: a gateway that only
-// waits for its key still samples.
+// waits for its key still samples. What depends on the time is judged unless
+// now.Trust is clock.TrustNone.
 func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
 	var found []config.Problem
 	add := func(f *fault) { found = append(found, cfg.Problem(f.key, f.err.Error(), f.hint)) }
@@ -38,13 +40,26 @@ func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
 	if err := writable(cfg.Agent.StateDir); err != nil {
 		add(newFault("agent.state_dir", "make the folder and give it to the user the agent runs as", err))
 	}
-	if now.Trust == clock.TrustNone {
-		found = append(found, config.Problem{
-			Message: "the clock says " + now.Wall.UTC().Format("2006-01-02") + ", so certificates and tokens go by the newest time that is known",
-			Hint:    "set the clock or start an NTP client; readings are kept and dated later",
-		})
-	}
 	return found
+}
+
+// CheckClock tells of a clock that cannot be right.
+func CheckClock(now clock.Stamp) []config.Problem {
+	if now.Trust != clock.TrustNone {
+		return nil
+	}
+	return []config.Problem{{
+		Message: "the clock says " + now.Wall.UTC().Format("2006-01-02") + ", so certificates and tokens go by the newest time that is known",
+		Hint:    "set the clock or start an NTP client; readings are kept and dated later",
+	}}
+}
+
+// HubFiles returns the paths of the files by which a gateway proves who it is and
+// knows its hub.
+func HubFiles(hub config.Hub) []string {
+	return slices.DeleteFunc([]string{
+		hub.ConnectionStringFile, hub.CAFile, hub.CertificateFile, hub.KeyFile, hub.SASTokenFile, hub.ProxyCredentialsFile,
+	}, func(path string) bool { return path == "" })
 }
 
 // stale tells of a certificate or a token whose time is not now, unless nobody

@@ -14,8 +14,9 @@ import (
 // identity reads who this gateway is at every attempt to connect, and while it is
 // connected, so that what is put in place later is found without a restart.
 type identity struct {
-	hub   config.Hub
-	clock clock.Clock
+	hub    config.Hub
+	clock  clock.Clock
+	awaits string // see Parts
 
 	reading sync.Mutex    // held while files are looked at, which may take long
 	files   []os.FileInfo // as they were before last was read; nil when it is not to be kept
@@ -25,12 +26,23 @@ type identity struct {
 	device string // the device id read last, for tenants that need it in their addresses
 }
 
+// awaiting is the error of an agent whose identity is still to be brought.
+type awaiting string
+
+func (a awaiting) Error() string { return "waiting for " + string(a) }
+
+// Hint returns the next move.
+func (a awaiting) Hint() string { return "put one in place and start the agent again" }
+
 var errNoHub = errors.New("no hub is configured: hub.connection_string_file is not set")
 
 // read returns the identity as the files say now. Errors name the key of the
 // configuration and the file, never its content.
 func (i *identity) read() (uplink.Identity, error) {
 	if i.hub.ConnectionStringFile == "" {
+		if i.awaits != "" {
+			return uplink.Identity{}, awaiting(i.awaits)
+		}
 		return uplink.Identity{}, errNoHub
 	}
 	i.reading.Lock()

@@ -30,6 +30,7 @@ type Parts struct {
 	Version string                                                   // shown by status; default "unknown"
 	Built   time.Time                                                // date of the build, which has passed; default 2025-01-01 with the default Clock, else none
 	Seed    uint64                                                   // of simulated sources; default 0
+	Awaits  string                                                   // what brings the identity that is not configured, for status; default nothing
 	Root    string                                                   // where /proc and /sys are looked for; default "/"
 
 	Failpoint func(c2d.Point, string) // see c2d.Options; default none

@@ -1,0 +1,40 @@
+package provision
+
+import (
+	"bytes"
+	"slices"
+)
+
+// generated begins a configuration that was made here. It is made again with each
+// set until somebody gives one.
+const generated = "# Made by agent provision from the names of the files beside it.\n"
+
+// known are the files that make a configuration by being there, and their keys.
+var known = []struct{ name, key string }{
+	{"connection-string", "connection_string_file"},
+	{"hub-ca.pem", "ca_file"},
+	{"sas-token", "sas_token_file"},
+	{"device.pem", "certificate_file"},
+	{"device-key.pem", "key_file"},
+}
+
+// withConfig returns all with a configuration, unless somebody gave one.
+func withConfig(all, given []file) []file {
+	is := func(f file) bool { return f.name == ConfigFile }
+	at := slices.IndexFunc(all, is)
+	if slices.ContainsFunc(given, is) || at >= 0 && !bytes.HasPrefix(all[at].data, []byte(generated)) {
+		return all
+	}
+	text := generated + "version = 1\n\n[hub]\n"
+	for _, k := range known {
+		if slices.ContainsFunc(all, func(f file) bool { return f.name == k.name }) {
+			text += k.key + ` = "` + k.name + "\"\n"
+		}
+	}
+	made := file{ConfigFile, []byte(text)}
+	if at >= 0 {
+		all[at] = made
+		return all
+	}
+	return slices.Insert(all, 0, made)
+}

@@ -1,0 +1,105 @@
+package provision
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	maxFiles = 32
+	maxFile  = 1 << 20 // bytes
+)
+
+// file is one file of a source or a set.
+type file struct {
+	name string
+	data []byte
+}
+
+// sum names a content without telling it.
+func (f file) sum() string {
+	s := sha256.Sum256(f.data)
+	return hex.EncodeToString(s[:])
+}
+
+// readFolder reads the regular files of a folder, by name. A folder that is not
+// there has none. Names with a leading dot are left alone: laptops put such files
+// on every card they see.
+func readFolder(dir string) ([]file, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	var files []file
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		switch {
+		case strings.HasPrefix(e.Name(), "."):
+			continue
+		case !e.Type().IsRegular():
+			return nil, &Error{fmt.Errorf("%s: not a regular file", path), "put plain files into the folder, and no folders"}
+		case len(files) == maxFiles:
+			return nil, &Error{fmt.Errorf("%s: more than %d files", dir, maxFiles), "leave only the configuration and the files it names"}
+		}
+		data, err := readFile(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file{e.Name(), data})
+	}
+	return files, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = &Error{fmt.Errorf("%s: larger than %d KiB", path, maxFile>>10), "this is no file the agent wants"}
+	}
+	return data, err
+}
+
+// merge lays files over those of the set in force, by name.
+func merge(inForce, given []file) []file {
+	all := slices.Clone(given)
+	for _, f := range inForce {
+		if !slices.ContainsFunc(given, func(g file) bool { return g.name == f.name }) {
+			all = append(all, f)
+		}
+	}
+	slices.SortFunc(all, func(a, b file) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+// equal reports whether both hold the same files.
+func equal(a, b []file) bool {
+	return slices.EqualFunc(a, b, func(x, y file) bool { return x.name == y.name && bytes.Equal(x.data, y.data) })
+}
+
+// Error is an error with the next move.
+type Error struct {
+	Err  error
+	Next string
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint returns the next move.
+func (e *Error) Hint() string { return e.Next }

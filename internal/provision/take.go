@@ -1,0 +1,206 @@
+package provision
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Options say what Take takes from where.
+type Options struct {
+	From string // the folder a person filled; one that is not there is an empty one
+	To   Folder // made with rights for its owner alone when it is not there
+
+	// Report is the path of a text file that tells a person what was wrong; it is
+	// removed when nothing is. Empty = none.
+	Report string
+
+	// Extra are names of files that belong to other programs of this machine, and
+	// that no configuration names.
+	Extra []string
+
+	// Check judges the configuration at path and the files it names, and returns
+	// the paths of these. A set with faults never comes into force.
+	Check func(path string) (named []string, faults []Fault)
+
+	step func(op, path string) // called before everything that changes a disk; tests cut there
+}
+
+// Fault is one thing that is wrong with a set.
+type Fault struct {
+	Text string
+	Hint string // the next move, or empty
+}
+
+// Refused is the error of a set that Check found faults in.
+type Refused struct{ Faults []Fault }
+
+func (r *Refused) Error() string {
+	texts := make([]string, len(r.Faults))
+	for i, f := range r.Faults {
+		texts[i] = f.Text
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Result is what Take did.
+type Result int
+
+// Results of Take.
+const (
+	Nothing Result = iota // nothing was there to take
+	Taken                 // another set is in force
+	Same                  // what was there is in force already; it was wiped
+)
+
+// Take takes the files of o.From, laid over those in force, as a new set, and
+// wipes them there. Without an error nothing that was taken is left. With one, the
+// set that was in force before is in force, unless it is an *UnwipedError.
+func Take(o Options) (Result, error) {
+	d := &disk{step: o.step}
+	result, err := o.take(d)
+	if o.Report != "" {
+		err = errors.Join(err, o.report(d, err))
+	}
+	return result, err
+}
+
+// UnwipedError tells that a set is in force and what it was made from is still
+// where it was.
+type UnwipedError struct {
+	From string
+	Err  error
+}
+
+func (e *UnwipedError) Error() string {
+	return fmt.Sprintf("in force, but not wiped from %s: %v", e.From, e.Err)
+}
+func (e *UnwipedError) Unwrap() error { return e.Err }
+
+// Hint returns the next move.
+func (e *UnwipedError) Hint() string {
+	return "its secrets can still be read there: make it writable and provision again, or remove them by hand"
+}
+
+func (o Options) take(d *disk) (Result, error) {
+	unwiped := o.finish(d)
+	given, err := readFolder(o.From)
+	if err != nil {
+		return Nothing, err
+	}
+	if unwiped != nil {
+		if given, err = o.fresh(given); err != nil {
+			return Nothing, err
+		}
+	}
+	if len(given) == 0 {
+		return Nothing, unwiped
+	}
+	if err := o.room(d); err != nil {
+		return Nothing, err
+	}
+	inForce, err := o.inForce()
+	if err != nil {
+		return Nothing, err
+	}
+	all := withConfig(merge(inForce, given), given)
+	if equal(all, inForce) {
+		return Same, o.wipeLater(d, given)
+	}
+	if err := o.bring(d, all, given); err != nil {
+		_ = d.removeSet(o.To.path(newName))
+		return Nothing, err
+	}
+	return Taken, o.finish(d)
+}
+
+// room makes the folder, and removes from it what no link names.
+func (o Options) room(d *disk) error {
+	if err := d.makeFolder(string(o.To)); err != nil {
+		return err
+	}
+	return o.tidy(d)
+}
+
+// tidy removes what a power cut, or another set, has left.
+func (o Options) tidy(d *disk) error {
+	current, err := o.To.current()
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(string(o.To))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		switch name := e.Name(); {
+		case name == newLink:
+			err = d.remove(o.To.path(name))
+		case name == newName, number(name) > 0 && name != current:
+			err = d.removeSet(o.To.path(name))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inForce returns the files of the set in force; none when there is no such set.
+func (o Options) inForce() ([]file, error) {
+	current, err := o.To.current()
+	if current == "" || err != nil {
+		return nil, err
+	}
+	return readFolder(o.To.path(current))
+}
+
+// bring checks a set and puts it in force. The rename of the link is the instant.
+func (o Options) bring(d *disk, all, given []file) error {
+	name, err := o.To.next()
+	if err != nil {
+		return err
+	}
+	fresh, set := o.To.path(newName), o.To.path(name)
+	if err := d.writeSet(o.To, fresh, append(all, taken(given))); err != nil {
+		return err
+	}
+	if faults := o.judge(fresh, all); len(faults) > 0 {
+		return &Refused{faults}
+	}
+	if err := d.rename(fresh, set); err != nil {
+		return err
+	}
+	if err := d.link(name, o.To.path(newLink)); err != nil {
+		return err
+	}
+	if err := d.syncFolder(string(o.To)); err != nil {
+		return err
+	}
+	if err := d.rename(o.To.path(newLink), o.To.path(linkName)); err != nil {
+		return err
+	}
+	return d.syncFolder(string(o.To))
+}
+
+// judge finds the faults of a set, told by the names its giver knows.
+func (o Options) judge(dir string, all []file) []Fault {
+	named, faults := o.Check(filepath.Join(dir, ConfigFile))
+	for i := range faults {
+		faults[i].Text = strings.ReplaceAll(faults[i].Text, dir+string(filepath.Separator), "")
+		faults[i].Hint = strings.ReplaceAll(faults[i].Hint, dir+string(filepath.Separator), "")
+	}
+	for _, f := range all {
+		if f.name == ConfigFile || slices.Contains(o.Extra, f.name) || slices.Contains(named, filepath.Join(dir, f.name)) {
+			continue
+		}
+		faults = append(faults, Fault{
+			f.name + ": nothing in " + ConfigFile + " names this file",
+			"correct its name, name it in " + ConfigFile + ", or take it away",
+		})
+	}
+	return faults
+}
