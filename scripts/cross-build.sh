@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds the release binaries into dist/, static and stripped, with checksums,
 # and prints what they weigh. Needs Go, a POSIX shell and awk; runs from
-# anywhere in the tree. VERSION=TEXT overrides what git describe says.
+# anywhere in the tree. VERSION=TEXT overrides what git describe says. With names,
+# such as agent-linux-armv6, it builds these alone and weighs nothing.
 # The same commit, tags and Go version give the same bytes.
 set -eu
 cd "$(dirname "$0")/.."
@@ -33,6 +34,7 @@ for package in $hot; do inline="$inline -gcflags=$package="; done
 # HTTP/2 is left out: no HTTP here has a use for it, and the code weighs as much
 # as all drivers.
 build() {
+	[ -z "$only" ] || [ -z "${only##* "${5#dist/}" *}" ] || return 0
 	gcflags=
 	[ "$1" != agent ] || gcflags=$inline
 	# shellcheck disable=SC2086 # several flags
@@ -41,8 +43,9 @@ build() {
 
 bytes() { wc -c <"$1" | tr -d ' '; }
 
+only=${*:+ $* }
 mkdir -p dist
-rm -f dist/agent-* dist/hub-* dist/SHA256SUMS
+[ -n "$only" ] || rm -f dist/agent-* dist/hub-* dist/SHA256SUMS
 stripped='-s -w'
 # Go aligns to 64 KiB what the kernel maps; no kernel that runs these has pages
 # larger than 16 KiB.
@@ -53,6 +56,8 @@ build agent arm64 '' "$stripped" dist/agent-linux-arm64
 build agent amd64 '' "$stripped" dist/agent-linux-amd64
 build hub arm64 '' "$stripped" dist/hub-linux-arm64
 build hub amd64 '' "$stripped" dist/hub-linux-amd64
+
+[ -z "$only" ] || exit 0
 
 if command -v sha256sum >/dev/null; then sum='sha256sum'; else sum='shasum -a 256'; fi
 (cd dist && $sum agent-linux-* hub-linux-* >SHA256SUMS)

@@ -1,26 +1,84 @@
 # What a machine in QEMU is made of, for proofs that need another kernel than this one.
+# Everything comes from Debian and nothing is installed: packages are unpacked below
+# $cache, outside of the tree, and stay there for the next proof.
+cache=${FIELDPOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fieldpost}
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+suite=bookworm # of the guests, whatever runs here
 
-# kernel FOLDER MODULE...: Debian's kernel for virtual machines as FOLDER/vmlinuz, and
-# these modules with what they need as FOLDER/modules/*.ko, numbered in the order in
-# which they are inserted. Nothing is installed.
-kernel() {
-	local folder=$1 package release module n=10
+# apt_for ARCH COMMAND...: a command of apt that knows the packages for that
+# architecture, as of today and apart from this system's.
+apt_for() {
+	local folder=$cache/apt-$1
 	shift
-	apt-get update -qq
-	package=$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p')
+	if [ -z "$(find "$folder/apt.conf" -mmin -720 2>/dev/null)" ]; then
+		rm -rf "$folder"
+		mkdir -p "$folder"/{etc/preferences.d,state/lists/partial,cache/archives/partial}
+		touch "$folder/state/status"
+		printf "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror %s main\n" "$suite" "$suite-backports" >"$folder/etc/sources.list"
+		cat >"$folder/new" <<-end
+			Dir::State "$folder/state";
+			Dir::State::status "$folder/state/status";
+			Dir::Cache "$folder/cache";
+			Dir::Etc "$folder/etc";
+			Dir::Etc::parts "/etc/apt/apt.conf.d";
+			APT::Architecture "${folder##*-}";
+			APT::Architectures { "${folder##*-}"; };
+			APT::Sandbox::User "root";
+			Acquire::Languages "none";
+		end
+		APT_CONFIG=$folder/new apt-get update -qq && mv "$folder/new" "$folder/apt.conf" || return 1
+	fi
+	APT_CONFIG=$folder/apt.conf "$@"
+}
+
+# unpacked ARCH SUITE PACKAGE: prints the folder with the files of that package.
+unpacked() {
+	local name folder
+	# Versions vanish from the mirror at each point release.
+	name=$(apt_for "$1" apt-get download --print-uris -qq -t "$2" "$3" | awk '{ print $2 }')
+	[ -n "$name" ] || { echo "no package $3 for $1 in $2" >&2; return 1; }
+	folder=$cache/${name%.deb}
+	if [ ! -d "$folder" ]; then
+		rm -rf "$folder.new"
+		mkdir -p "$folder.new/deb"
+		(cd "$folder.new/deb" && apt_for "$1" apt-get download -qq -t "$2" "$3" && dpkg -x ./*.deb ..) || return 1
+		rm -r "$folder.new/deb"
+		mv "$folder.new" "$folder"
+	fi
+	echo "$folder"
+}
+
+# kernel FOLDER ARCH SUITE PACKAGE MODULE...: the kernel that this package depends on as
+# FOLDER/vmlinuz, its device trees as FOLDER/dtb, and these modules with what they need
+# as FOLDER/modules/*.ko, numbered in the order in which they are inserted.
+kernel() {
+	local folder=$1 arch=$2 from=$3 package=$4 root release module n=10
+	shift 4
+	package=$(apt_for "$arch" apt-cache depends -t "$from" "$package" | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p')
+	root=$(unpacked "$arch" "$from" "$package")
+	release=$(ls "$root/lib/modules")
+	[ -e "$root/lib/modules/$release/modules.dep" ] || depmod -b "$root" "$release"
 	mkdir -p "$folder/modules"
-	(cd "$folder" && apt-get download -qq -o APT::Sandbox::User=root "$package" && dpkg -x ./*.deb root && rm ./*.deb)
-	release=$(ls "$folder/root/lib/modules")
-	cp "$folder/root/boot/vmlinuz-$release" "$folder/vmlinuz"
-	depmod -b "$folder/root" "$release"
+	cp "$root/boot/vmlinuz-$release" "$folder/vmlinuz"
+	[ ! -d "$root/usr/lib/$package" ] || ln -s "$root/usr/lib/$package" "$folder/dtb"
 	for module in "$@"; do
-		modprobe -d "$folder/root" -S "$release" --show-depends "$module"
+		modprobe -d "$root" -S "$release" --show-depends "$module"
 	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >"$folder/order"
 	while read -r module; do
-		cp "$module" "$folder/modules/$n-$(basename "$module")"
+		case $module in
+		*.xz) xz -dc "$module" >"$folder/modules/$n-$(basename "$module" .xz)" ;;
+		*) cp "$module" "$folder/modules/$n-$(basename "$module")" ;;
+		esac
 		n=$((n + 1))
 	done <"$folder/order"
-	echo "kernel $release"
+	echo "kernel $release, $arch"
+}
+
+# cloud_kernel FOLDER MODULE...: the one for virtual machines.
+cloud_kernel() {
+	local folder=$1
+	shift
+	kernel "$folder" amd64 "$suite" linux-image-cloud-amd64 "$@"
 }
 
 # pack FOLDER FILE: everything below FOLDER as an initramfs.
@@ -35,4 +93,37 @@ carry() {
 		install -D "$path" "$folder$path"
 		ldd "$path" | grep -o '/[^ ]*' | while read -r library; do install -D "$library" "$folder$library"; done
 	done
+}
+
+# arm_qemu: finds a QEMU whose Raspberry Pis have an I2C controller, which came with
+# version 9, and sets qemu to its folder and share to what goes with it.
+arm_qemu() {
+	local part version
+	need qemu-system-arm qemu-system-arm
+	qemu=$(dirname "$(command -v qemu-system-arm)") share=
+	version=$(qemu-system-arm --version | sed -n '1s/.*version \([0-9]*\).*/\1/p')
+	[ "$version" -lt 9 ] || return 0
+	# The libraries are those of the one installed.
+	for part in qemu-system-arm qemu-system-common qemu-system-data; do
+		part=$(unpacked amd64 "$suite-backports" "$part")
+		case $part in
+		*/qemu-system-arm_*) qemu=$part/usr/bin ;;
+		*/qemu-system-common_*) export QEMU_MODULE_DIR=$part/usr/lib/x86_64-linux-gnu/qemu ;;
+		*/qemu-system-data_*) share=$part/usr/share/qemu ;;
+		esac
+	done
+}
+
+# board MACHINE GOARCH GOARM QEMU FOLDER [FLAG...]: proves the agent of dist/ on that
+# machine; FOLDER has the kernel and the modules. Flags are those of bench/board.
+board() {
+	local machine=$1 goarch=$2 goarm=$3 binary=$4 folder=$5
+	shift 5
+	scripts/cross-build.sh "agent-linux-${goarch/%arm/armv$goarm}" | tee -a "$log"
+	CGO_ENABLED=0 go build -C bench -o "$scratch/board" ./board
+	CGO_ENABLED=0 GOOS=linux GOARCH=$goarch GOARM=$goarm go build -C bench -ldflags '-s -w' -o "$scratch/root/init" ./board/guest
+	cp "dist/agent-linux-${goarch/%arm/armv$goarm}" "$scratch/root/agent"
+	cp -r "$folder/modules" "$scratch/root"
+	pack "$scratch/root" "$scratch/initrd"
+	run "the agent on $machine" "$scratch/board" -machine "$machine" -qemu "$binary" -kernel "$folder/vmlinuz" -initrd "$scratch/initrd" -work "$scratch" -table "$table" "$@"
 }

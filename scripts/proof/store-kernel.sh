@@ -6,7 +6,7 @@ need depmod kmod
 . scripts/guest.sh
 
 if [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ]; then
-	kernel "$scratch/kernel" virtio_pci virtio_blk virtio_console crc32c_generic ext4 dm_log_writes dm_flakey dm_snapshot | tee -a "$log"
+	cloud_kernel "$scratch/kernel" virtio_pci virtio_blk virtio_console crc32c_generic ext4 dm_log_writes dm_flakey dm_snapshot | tee -a "$log"
 	crash "$scratch/crash.test"
 	what=all
 	[ -z "$count" ] || what=$((count * 10))

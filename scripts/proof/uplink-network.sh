@@ -16,7 +16,7 @@ if [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] && "$scratch/network" 
 	need qemu-system-x86_64 qemu-system-x86
 	need depmod kmod
 	need cpio cpio
-	kernel "$scratch/kernel" virtio_pci veth bridge sch_netem | tee -a "$log"
+	cloud_kernel "$scratch/kernel" virtio_pci veth bridge sch_netem | tee -a "$log"
 	mkdir "$scratch/root"
 	cp -r "$scratch/kernel/modules" "$scratch/network" "$scratch/agent" "$scratch/root"
 	carry "$scratch/root" ip tc
