@@ -183,7 +183,7 @@ func AskedSensors(cfg *config.Config, read func(ctx context.Context, name string
 			})
 			switch {
 			case on == 0:
-				return skipped("the running agent reads no sensor on it", "agent probe looks what answers there")
+				return skipped("the running agent reads no sensor on it", "add the parts on it as [[sensor]], or take the [[bus]] out")
 			case n == 0:
 				return Finding{Failed, b.Device + ": no sensor on it gave a good value", "see the sensors above; agent sensors tells more"}
 			default:
