@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -35,10 +36,11 @@ func runAgent(ctx context.Context, e env, args []string) int {
 	defer out.Close()
 	level := new(slog.LevelVar)
 	level.Set(cfg.Agent.LogLevel)
-	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
+	ring := diag.NewLogRing(diag.RingBytes)
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(ring, out), &slog.HandlerOptions{Level: level}))
 	power := cmp.Or[board.Power](e.power, board.Host())
 	err := agent.New(cfg, agent.Parts{
-		Log: log, Level: level, Version: version, Built: buildDate(), Watch: e.watch, Power: power, Failpoint: e.failpoint, Awaits: awaits,
+		Log: log, Level: level, Ring: ring, Version: version, Built: buildDate(), Watch: e.watch, Power: power, Failpoint: e.failpoint, Awaits: awaits,
 	}).Run(ctx)
 	var used *diag.InUseError
 	switch {

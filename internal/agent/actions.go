@@ -3,10 +3,8 @@ package agent
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"fieldpost/c2d"
@@ -45,29 +43,9 @@ func (a *Agent) agentActions() []c2d.Action {
 				}, nil
 			},
 		},
-		{
-			Name:   "log.level",
-			Help:   "sets the least level that is logged, until the agent restarts",
-			Args:   []c2d.Arg{{Name: "level", Type: "string", Required: true, OneOf: config.LogLevels(), Help: "least level that is logged"}},
-			Repeat: c2d.Repeatable,
-			Run: func(_ context.Context, args c2d.Args) (any, error) {
-				was := a.parts.Level.Level()
-				var level slog.Level
-				if err := level.UnmarshalText([]byte(args.String("level"))); err != nil {
-					return nil, &c2d.RejectError{Condition: c2d.ConditionInvalid, Reason: err.Error()}
-				}
-				a.parts.Level.Set(level)
-				a.parts.Log.Info("log level set", "level", level, "was", was)
-				return map[string]any{"level": levelName(level), "was": levelName(was)}, nil
-			},
-			DryRun: func(_ context.Context, args c2d.Args) (any, error) {
-				return map[string]any{"would_set": args.String("level"), "is": levelName(a.parts.Level.Level())}, nil
-			},
-		},
+		a.levelAction(),
 	}
 }
-
-func levelName(l slog.Level) string { return strings.ToLower(l.String()) }
 
 func noTarget(c2d.Args) string { return "" }
 

@@ -52,6 +52,7 @@ type Agent struct {
 	online   atomic.Bool   // the link was, when it last told
 
 	watch    *watch
+	level    *logLevel
 	readings atomic.Pointer[stage]
 	leaves   chan error // has how a command wants Run to end
 
@@ -76,6 +77,7 @@ func New(cfg *config.Config, parts Parts) *Agent {
 		leaves:   make(chan error, 1),
 	}
 	a.watch = newWatch(a)
+	a.level = &logLevel{level: parts.Level, configured: cfg.Agent.LogLevel, log: parts.Log}
 	a.parts.Watch = a.watch.told(parts.Watch)
 	a.sampling = a.samplers()
 	a.store = store.New(a.storeOptions())

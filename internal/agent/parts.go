@@ -9,6 +9,7 @@ import (
 	"fieldpost/board"
 	"fieldpost/c2d"
 	"fieldpost/internal/clock"
+	"fieldpost/internal/diag"
 	"fieldpost/sensors"
 	"fieldpost/store"
 	"fieldpost/uplink"
@@ -27,6 +28,7 @@ type Parts struct {
 	Watch   Watch                                                    // default: nobody watches
 	Log     *slog.Logger                                             // default: discard
 	Level   *slog.LevelVar                                           // least level of Log, for the command that sets it; default: one that nobody looks at
+	Ring    *diag.LogRing                                            // what Log wrote last, for who asks; default none
 	Version string                                                   // shown by status; default "unknown"
 	Built   time.Time                                                // date of the build, which has passed; default 2025-01-01 with the default Clock, else none
 	Seed    uint64                                                   // of simulated sources; default 0

@@ -91,6 +91,11 @@ func (a *Agent) provider() diag.Provider {
 		},
 		ReadSensor: a.readReport,
 
+		Log:         a.parts.Ring,
+		LogLevel:    func(context.Context) (diag.LogLevel, error) { return a.level.report(), nil },
+		SetLogLevel: a.setLevel,
+		Metrics:     a.metrics,
+
 		Peek:      a.peek,
 		Export:    a.export,
 		Dead:      a.deadLetters,

@@ -98,19 +98,24 @@ func (e hinted) Unwrap() error { return e.error }
 // call asks and reads the whole answer. What is not nil of send goes along as JSON.
 func call[T any](ctx context.Context, c *Client, method, path string, send any) (T, error) {
 	var answer T
+	err := c.call(ctx, method, path, send, &answer)
+	return answer, err
+}
+
+// call is the part of the other that the program needs only once.
+func (c *Client) call(ctx context.Context, method, path string, send, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Within)
 	defer cancel()
-	err := c.ask(ctx, method, path, send, func(resp *http.Response) error {
+	return c.ask(ctx, method, path, send, func(resp *http.Response) error {
 		body, err := readAnswer(resp)
 		if err != nil {
 			return err
 		}
-		if err := json.Unmarshal(body, &answer); err != nil {
+		if err := json.Unmarshal(body, answer); err != nil {
 			return &strangerError{err}
 		}
 		return nil
 	})
-	return answer, err
 }
 
 // strangerError is an answer that no agent gives.

@@ -28,7 +28,7 @@ func (c *Client) Events(ctx context.Context, types []string, opened func(), take
 	if len(types) > 0 {
 		path += "?" + url.Values{"types": {strings.Join(types, ",")}}.Encode()
 	}
-	return c.lines(ctx, path, opened, func(line []byte) error {
+	return c.lines(ctx, path, true, opened, func(line []byte) error {
 		data, found := bytes.CutPrefix(line, []byte("data: "))
 		if !found {
 			return nil // of the other fields, all is in the data
@@ -44,8 +44,8 @@ func (c *Client) Events(ctx context.Context, types []string, opened func(), take
 	})
 }
 
-// lines has every line of an answer without an end taken.
-func (c *Client) lines(ctx context.Context, path string, opened func(), take func([]byte) error) error {
+// lines has every line of an answer taken, which has an end or not.
+func (c *Client) lines(ctx context.Context, path string, endless bool, opened func(), take func([]byte) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	idle := time.AfterFunc(c.Within, func() { cancel(context.DeadlineExceeded) })
@@ -64,6 +64,8 @@ func (c *Client) lines(ctx context.Context, path string, opened func(), take fun
 			idle.Reset(3 * DefaultHeartbeat)
 		}
 		switch err := scan.Err(); {
+		case err == nil && !endless:
+			return nil
 		case err == nil, errors.Is(err, io.ErrUnexpectedEOF):
 			return ErrAgentLeft
 		default:

@@ -176,7 +176,7 @@ func TestEventsBeatAndEnd(t *testing.T) {
 	s := NewServer(ServerOptions{Heartbeat: 5 * time.Millisecond, ReadWithin: 5 * time.Millisecond, Provider: Provider{Events: NewEvents()}})
 	go func() { served <- s.Serve(ctx, l) }()
 	beats := 0
-	err = NewClient(l.Addr().String()).lines(t.Context(), "/v1/events", nil, func(line []byte) error {
+	err = NewClient(l.Addr().String()).lines(t.Context(), "/v1/events", true, nil, func(line []byte) error {
 		if strings.Contains(string(line), "still here") {
 			if beats++; beats == 3 {
 				cancel()

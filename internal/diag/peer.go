@@ -52,8 +52,8 @@ func PeerOf(c net.Conn) (Peer, error) {
 	return p, asked
 }
 
-// mayChange returns nil when the peer in ctx is root or the agent's own user.
-func mayChange(ctx context.Context) error {
+// isOwner returns nil when the peer in ctx is root or the agent's own user.
+func isOwner(ctx context.Context, changes bool) error {
 	p, ok := ctx.Value(peerKey{}).(peerOrError)
 	if !ok {
 		return errors.New("cannot tell who is asking")
@@ -61,12 +61,15 @@ func mayChange(ctx context.Context) error {
 	if p.err != nil {
 		return fmt.Errorf("cannot tell who is asking: %w", p.err)
 	}
-	return allowed(p.peer, os.Geteuid())
+	return allowed(p.peer, os.Geteuid(), changes)
 }
 
-func allowed(p Peer, owner int) error {
-	if p.UID == 0 || p.UID == owner {
+func allowed(p Peer, owner int, changes bool) error {
+	switch {
+	case p.UID == 0 || p.UID == owner:
 		return nil
+	case !changes:
+		return fmt.Errorf("user %d may not see this: it shows the program from within", p.UID)
 	}
 	return fmt.Errorf("user %d may look and not change", p.UID)
 }

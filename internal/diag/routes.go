@@ -53,6 +53,14 @@ func (s *Server) table() []route {
 		{Route: Route{Method: http.MethodGet, Path: "/v1/commands", Help: "what may be commanded and what was"}, answer: answer(p.Commands)},
 		{Route: Route{Method: http.MethodPost, Path: "/v1/commands", Changes: true, Help: "carry out a command", Params: "id, name, args, within_s"},
 			answer: about(p.Command, commandOf), within: maxCommand + ownWait},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/log", Help: "the end of the log, as text", Params: "lines, level, follow"}, stream: s.log()},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/loglevel", Help: "the least level that is logged"}, answer: answer(p.LogLevel)},
+		{Route: Route{Method: http.MethodPost, Path: "/v1/loglevel", Changes: true, Help: "set that, for a while or until the restart", Params: "level, for_s"},
+			answer: about(p.SetLogLevel, levelRequestOf)},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/metrics", Help: "figures in the text format of Prometheus"}, answer: metrics(p.Metrics)},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/pprof/heap", Owner: true, Help: "a profile of the memory in use"}, answer: memory(false)},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/pprof/allocs", Owner: true, Help: "a profile of all memory that was ever taken"}, answer: memory(true)},
+		{Route: Route{Method: http.MethodGet, Path: "/v1/pprof/goroutine", Owner: true, Help: "what every goroutine does"}, answer: goroutines},
 		{Route: Route{Method: http.MethodPost, Path: "/v1/flush", Changes: true, Help: "write the queue to disk now"}, answer: answer(p.Flush)},
 	}
 	return slices.DeleteFunc(all, func(r route) bool { return r.answer == nil && r.stream == nil })

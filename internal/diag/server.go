@@ -31,6 +31,11 @@ type Provider struct {
 	Command  func(context.Context, CommandRequest) (CommandAnswer, error) // PeerFrom tells who asked
 	Flush    func(context.Context) (Flushed, error)                       // PeerFrom tells who asked
 
+	Log         *LogRing
+	LogLevel    func(context.Context) (LogLevel, error)
+	SetLogLevel func(context.Context, SetLogLevel) (LogLevel, error)
+	Metrics     func(context.Context, *Metrics)
+
 	ReadSensor func(ctx context.Context, name string) (Sensors, error) // takes a sample now
 
 	Peek      func(context.Context, Peek) (Peeked, error)
@@ -173,8 +178,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusMethodNotAllowed, Problem{clean(r.Method) + " is not possible here", "use " + strings.Join(methods, ", ")})
 		return
 	}
-	if found.Changes {
-		if err := mayChange(r.Context()); err != nil {
+	if found.Changes || found.Owner {
+		if err := isOwner(r.Context(), found.Changes); err != nil {
 			reply(w, http.StatusForbidden, Problem{err.Error(), "run it as root or as the agent's user"})
 			return
 		}
@@ -215,6 +220,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, found *route) err
 	answer, err := found.answer(ctx, q)
 	if err != nil {
 		return err
+	}
+	if text, is := answer.(raw); is {
+		w.Header().Set("Content-Type", text.kind)
+		_, _ = w.Write(text.body)
+		return nil
 	}
 	reply(w, http.StatusOK, answer)
 	return nil

@@ -130,7 +130,7 @@ func TestAnswersArriveWhole(t *testing.T) {
 		same(t, flushed)(c.Flush(ctx))
 	}
 	contents, err := c.Contents(ctx)
-	if err != nil || contents.Version != 1 || contents.PID != os.Getpid() || len(contents.Routes) != 7 {
+	if err != nil || contents.Version != 1 || contents.PID != os.Getpid() || len(contents.Routes) != 10 {
 		t.Errorf("got %+v, %v", contents, err)
 	}
 	for _, r := range contents.Routes {
@@ -288,7 +288,7 @@ func TestWhoMayChange(t *testing.T) {
 		uid, owner int
 		want       bool
 	}{{0, 0, true}, {0, 100, true}, {100, 100, true}, {101, 100, false}, {100, 0, false}, {65534, 100, false}} {
-		if err := allowed(Peer{UID: c.uid}, c.owner); (err == nil) != c.want {
+		if err := allowed(Peer{UID: c.uid}, c.owner, true); (err == nil) != c.want {
 			t.Errorf("user %d, agent of user %d: %v", c.uid, c.owner, err)
 		}
 	}

@@ -235,7 +235,8 @@ type Contents struct {
 type Route struct {
 	Method  string `json:"method"`
 	Path    string `json:"path"`
-	Changes bool   `json:"changes"` // root and the agent's own user only
+	Changes bool   `json:"changes"`         // root and the agent's own user only
+	Owner   bool   `json:"owner,omitempty"` // the same two only, though it changes nothing
 	Help    string `json:"help"`
 	Params  string `json:"params,omitempty"` // query parameters, or the fields of the body
 }
