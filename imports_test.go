@@ -26,14 +26,15 @@ type rule struct {
 // own lists the rules; a package without one may import nothing of ours.
 var own = []rule{
 	{"internal/clock", nil, "a leaf that every part of the agent may import"},
-	{"sensors", []string{"internal/clock"}, "a sensor knows nothing of queues or networks"},
+	{"internal/pulse", nil, "a leaf for the loops that a watchdog asks after"},
+	{"sensors", []string{"internal/clock", "internal/pulse"}, "a sensor knows nothing of queues or networks"},
 	{"sensors/", []string{"internal/clock", "sensors", "sensors/chip", "sensors/sysfs"}, "a family of sources gives Sources, nothing else"},
 	{"board", []string{"internal/clock"}, "buses and lines serve whoever asks"},
 	{"board/boardsim", []string{"board"}, "the simulated board has the real one's shape"},
-	{"store", []string{"internal/clock"}, "the queue does not care who fills or drains it"},
+	{"store", []string{"internal/clock", "internal/pulse"}, "the queue does not care who fills or drains it"},
 	{"store/storetest", []string{"store", "internal/clock"}, "the helper of the store's tests"},
 	{"uplink/auth", []string{"internal/clock"}, "credentials know no queue"},
-	{"uplink", []string{"store", "uplink/auth", "internal/clock"}, "the link drains the store and needs nothing else"},
+	{"uplink", []string{"store", "uplink/auth", "internal/clock", "internal/pulse"}, "the link drains the store and needs nothing else"},
 	{"c2d", []string{"store", "internal/clock"}, "commands meet the link only as one of its tenants"},
 	{"internal/pipe", []string{"sensors", "store", "internal/clock"}, "the one place where a Reading becomes a Record"},
 	{"internal/config", []string{"sensors", "sensors/catalog"}, "a file is checked without opening anything it points to; what sources there are is told in one table"},

@@ -45,6 +45,23 @@ type Error struct {
 	Err   error  // the cause; one of the kinds above is in its chain when it is known
 }
 
+// dogHint is the next move about a watchdog.
+func (e *Error) dogHint() string {
+	switch {
+	case errors.Is(e.Err, fs.ErrNotExist):
+		return "on a Raspberry Pi enable it with dtparam=watchdog=on in config.txt and reboot; elsewhere load its driver, or softdog"
+	case errors.Is(e.Err, fs.ErrPermission):
+		return "let the agent's user open it, with a udev rule or as root"
+	case errors.Is(e.Err, ErrInUse):
+		return "another program feeds it: set RuntimeWatchdogSec=off in systemd's system.conf, or leave board.watchdog out and let systemd watch the agent"
+	case e.Op == "set":
+		return "set board.watchdog_timeout to what the device can; that of a Raspberry Pi waits 15s at most"
+	case e.Op == "open":
+		return "name the device of a watchdog, as /dev/watchdog is"
+	}
+	return ""
+}
+
 // Error implements error.
 func (e *Error) Error() string { return fmt.Sprintf("%s %s: %v", e.Op, e.Thing, e.Err) }
 
@@ -55,6 +72,9 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) Hint() string {
 	if e.Op == "reboot" {
 		return "run the agent under systemd with a user that polkit lets reboot, as root, or with AmbientCapabilities=CAP_SYS_BOOT"
+	}
+	if strings.Contains(e.Thing, "watchdog ") {
+		return e.dogHint()
 	}
 	var bound *BoundError
 	isBus := strings.HasPrefix(e.Thing, "/dev/i2c")

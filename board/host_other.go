@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 
 	"periph.io/x/conn/v3/i2c"
 )
@@ -25,6 +26,11 @@ func (*HostBoard) I2C(device string) (i2c.BusCloser, error) {
 // Output implements Lines: it is an error on this platform.
 func (*HostBoard) Output(name, line string, initial bool) (Output, error) {
 	return nil, &Error{Op: "take", Thing: "line " + line, Err: unsupported()}
+}
+
+// Watchdog implements Watchdogs: it is an error on this platform.
+func (*HostBoard) Watchdog(device string, timeout time.Duration) (Watchdog, error) {
+	return nil, &Error{Op: "open", Thing: "watchdog " + device, Err: unsupported()}
 }
 
 // MayReboot implements Power: it is an error on this platform.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fieldpost/internal/clock"
+	"fieldpost/internal/pulse"
 )
 
 // Errors that callers of Read and SetInterval act on.
@@ -45,6 +46,7 @@ type Sampler struct {
 	ended  chan struct{} // closed when Run has ended
 	orphan atomic.Bool   // Run has ended: a call that returns now cleans up itself
 	begin  time.Time     // zero of the grid; Run's own
+	pulse  pulse.Pulse
 
 	mu   sync.Mutex // guards hang and every lane.state
 	hang *hang
@@ -106,6 +108,8 @@ func NewSampler(opt SamplerOptions) *Sampler {
 // stopWait for a call that is under way, and returns nil. It may be called once.
 func (s *Sampler) Run(ctx context.Context) error {
 	defer close(s.ended)
+	defer s.pulse.Rest(time.Time{})
+	s.pulse.Beat()
 	s.begin = time.Now()
 	for _, l := range s.lanes {
 		s.setTick(l, s.begin)
@@ -125,7 +129,8 @@ func (s *Sampler) Run(ctx context.Context) error {
 // false when ctx has ended.
 func (s *Sampler) wait(ctx context.Context) bool {
 	var timer <-chan time.Time
-	if at := s.next(); !at.IsZero() {
+	at := s.next()
+	if !at.IsZero() {
 		t := time.NewTimer(time.Until(at))
 		defer t.Stop()
 		timer = t.C
@@ -134,11 +139,14 @@ func (s *Sampler) wait(ctx context.Context) bool {
 	if s.hang != nil {
 		returned = s.hang.done
 	}
+	s.pulse.Rest(at)
+	defer s.pulse.Beat()
 	select {
 	case <-ctx.Done():
 		return false
 	case <-timer:
 	case r := <-s.reads:
+		s.pulse.Beat()
 		reading, err := s.sample(ctx, r.lane)
 		r.reply <- readReply{reading, err}
 	case res := <-returned:
@@ -292,6 +300,10 @@ func (s *Sampler) States() []State {
 	}
 	return out
 }
+
+// Late returns for how long Run should have come round, 0 while it is in time. A
+// bus that is hung does not make it late: the loop goes on counting what it misses.
+func (s *Sampler) Late() time.Duration { return s.pulse.Late() }
 
 func (s *Sampler) lane(name string) *lane {
 	for _, l := range s.lanes {

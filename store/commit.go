@@ -73,6 +73,10 @@ func (s *Store) commitAll(final bool) error {
 
 // commit carries out one transaction, or none when there is nothing to do.
 func (s *Store) commit(final bool) (more bool, err error) {
+	s.pulse.Beat()
+	if s.o.OnCommit != nil {
+		s.o.OnCommit()
+	}
 	s.io <- struct{}{}
 	defer func() { <-s.io }()
 	held := s.hold()

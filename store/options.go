@@ -27,6 +27,7 @@ type Options struct {
 	DeadMax     int               // dead letters kept; default 1000, records
 	NoSync      bool              // never sync any file: for tests of logic only, a power cut loses all; default false
 	Clock       clock.Clock       // where stamps come from; default the wall clock, believed plausible
+	OnCommit    func()            // told on the committer's goroutine that it goes to work on the file, which waits meanwhile; default nobody
 	Log         *slog.Logger      // default discards
 }
 

@@ -21,6 +21,8 @@ func (s *Store) Run(ctx context.Context) error {
 		return errors.New("run queue: it runs already, or has run")
 	}
 	defer close(s.closed)
+	defer s.pulse.Rest(time.Time{})
+	s.pulse.Beat()
 	if s.o.Dir == "" {
 		s.end()
 		return errors.New("run queue: no folder given")
@@ -147,8 +149,10 @@ func (s *Store) commitLoop(ctx context.Context, held *os.File) error {
 			go func(held *os.File, out chan<- opened) { out <- s.openFile(patient, held) }(held, attempt)
 			held = nil
 		}
+		s.pulse.Rest(s.nextLook())
 		select {
 		case <-ctx.Done():
+			s.pulse.Beat()
 			if attempt == nil {
 				return nil
 			}
@@ -158,10 +162,12 @@ func (s *Store) commitLoop(ctx context.Context, held *os.File) error {
 		case <-timer.C:
 		case o := <-attempt:
 			attempt = nil
+			s.pulse.Beat()
 			if err := s.adopt(o); err != nil {
 				return err
 			}
 		}
+		s.pulse.Beat()
 		s.commitDue()
 		s.shrinkFile()
 		s.regain()
@@ -189,6 +195,21 @@ func (s *Store) arm(timer *time.Timer, opening bool) {
 		timer.Reset(max(at-s.now(), 0))
 	}
 }
+
+// nextLook is when the timer that arm has set ends; zero when it is not set.
+func (s *Store) nextLook() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.armed < 0 {
+		return time.Time{}
+	}
+	return s.start.Add(s.armed)
+}
+
+// Late returns for how long the committer should have come round, 0 while it is in
+// time. It never waits for the disk, nor for a lock of the store. While the file is
+// being opened, which a large and damaged one makes long, nobody waits for it.
+func (s *Store) Late() time.Duration { return s.pulse.Late() }
 
 // commitDue commits until nothing is due.
 func (s *Store) commitDue() {

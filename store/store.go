@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"fieldpost/internal/pulse"
 )
 
 // Store is the offline queue of one agent. Its methods may be called from any
@@ -23,6 +25,7 @@ type Store struct {
 	target  int           // bytes of records that fit a block when packed, under io
 	writing uint64        // number of the transaction under way, 0 = none, under io
 	thinned [Classes]key  // how far each class was thinned, under io
+	pulse   pulse.Pulse   // of Run
 	tick    int           // counts the records that thinning saw, under io
 	marks   [Classes]key  // the watermarks of the transaction under way, under io
 

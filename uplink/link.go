@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fieldpost/internal/clock"
+	"fieldpost/internal/pulse"
 )
 
 // LinkOptions configures a Link.
@@ -81,6 +82,7 @@ type Link struct {
 	hurried time.Time // when a wait was last cut short for Urgent
 	hurry   bool      // Urgent has spoken and no attempt was made since
 	told    string
+	pulse   pulse.Pulse
 
 	telling sync.Mutex // held while OnState runs, so that changes are told in order
 	mu      sync.Mutex
@@ -111,8 +113,10 @@ func NewLink(opts LinkOptions, tenants ...Tenant) *Link {
 // tenants are asked to stop, the connection is closed in order or, after two
 // seconds, cut, and Run returns nil. It may be called once.
 func (l *Link) Run(ctx context.Context) error {
+	defer l.pulse.Rest(time.Time{})
 	l.awaitClock(ctx)
 	for ctx.Err() == nil {
+		l.pulse.Beat()
 		asked, online, err := l.attempt(ctx)
 		if ctx.Err() != nil {
 			break
@@ -127,6 +131,11 @@ func (l *Link) Run(ctx context.Context) error {
 	l.enter(PhaseWaiting)
 	return nil
 }
+
+// Late returns for how long the link should have been heard of, 0 while it is in
+// time. Waiting for a network, an identity or the hub is being in time; online, it
+// is heard of when its watchdog has looked at the tenants.
+func (l *Link) Late() time.Duration { return l.pulse.Late() }
 
 // asked is what one attempt had to go by.
 type asked struct {
@@ -157,11 +166,13 @@ func (l *Link) attempt(ctx context.Context) (asked, time.Duration, error) {
 		return a, 0, err
 	}
 	defer l.closing(c)
+	l.pulse.Beat()
 	l.enter(PhaseAuthorizing)
 	if err := l.admit(ctx, c); err != nil {
 		return a, 0, err
 	}
 	began := time.Now()
+	l.pulse.Beat()
 	l.enter(PhaseOnline)
 	l.opts.Log.Info("link is online", "host", c.at.of(a.id).Host, "device", a.id.DeviceID, "transport", l.State().Transport)
 	l.calm()

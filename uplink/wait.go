@@ -33,6 +33,7 @@ func (l *Link) wait(ctx context.Context, last asked, d time.Duration, patient bo
 			l.hurry, l.hurried = false, time.Now()
 			return
 		}
+		l.pulse.Rest(time.Now().Add(l.pollEvery()))
 		select {
 		case <-ctx.Done():
 			return
@@ -65,6 +66,7 @@ func (l *Link) awaitClock(ctx context.Context) {
 	waiting := false
 	for ctx.Err() == nil {
 		now := l.opts.Clock.Now()
+		l.pulse.Beat()
 		left := l.opts.ClockWait - now.BootTime
 		if now.Trust == clock.TrustSynced || left <= 0 {
 			return

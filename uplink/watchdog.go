@@ -94,6 +94,7 @@ func (c *connection) oversee(ctx context.Context) {
 	tick := time.NewTicker(after / watchLooks)
 	defer tick.Stop()
 	for {
+		c.link.pulse.Rest(time.Now().Add(after / watchLooks))
 		select {
 		case <-ctx.Done():
 			return

@@ -40,7 +40,7 @@ func runAgent(ctx context.Context, e env, args []string) int {
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(ring, out), &slog.HandlerOptions{Level: level}))
 	power := cmp.Or[board.Power](e.power, board.Host())
 	err := agent.New(cfg, agent.Parts{
-		Log: log, Level: level, Ring: ring, Version: version, Built: buildDate(), Watch: e.watch, Power: power, Failpoint: e.failpoint, Awaits: awaits,
+		Log: log, Level: level, Ring: ring, Version: version, Built: buildDate(), Watch: e.watch, Power: power, Notify: supervisor(log), Failpoint: e.failpoint, Awaits: awaits,
 	}).Run(ctx)
 	var used *diag.InUseError
 	switch {
@@ -61,6 +61,15 @@ func runAgent(ctx context.Context, e env, args []string) int {
 	default:
 		return fail(e, exitFailure, err, diag.Hint(err))
 	}
+}
+
+// supervisor is who has started this program and wants to know how it is.
+func supervisor(log *slog.Logger) *board.Notifier {
+	n, err := board.NewNotifier(os.Getenv, os.Getpid())
+	if err != nil {
+		log.Warn("supervisor", "err", err)
+	}
+	return n
 }
 
 // buildDate is the zero time for a build that nobody dated.

@@ -21,6 +21,7 @@ import (
 	"fieldpost/c2d"
 	"fieldpost/internal/clock"
 	"fieldpost/internal/config"
+	"fieldpost/internal/diag"
 	"fieldpost/internal/pipe"
 	"fieldpost/sensors"
 	"fieldpost/store"
@@ -55,6 +56,10 @@ type Agent struct {
 	level    *logLevel
 	readings atomic.Pointer[stage]
 	leaves   chan error // has how a command wants Run to end
+
+	watchdog  *watchdog
+	seen      atomic.Pointer[diag.Status] // by watch, at its last look
+	lastStall *diag.Stall                 // of the run before; nil = none
 
 	boardOnce sync.Once
 	boardID   board.Identity
@@ -114,6 +119,7 @@ func New(cfg *config.Config, parts Parts) *Agent {
 		OnState:    a.linkMoved,
 		Log:        parts.Log.With("part", "link"),
 	}, a.tenants()...)
+	a.watchdog = a.newWatchdog()
 	return a
 }
 
@@ -142,10 +148,12 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	// The store makes its folder too; a sensor may look at its disk before that.
 	_ = os.MkdirAll(a.cfg.Agent.StateDir, 0o700)
+	a.lastStall = a.watchdog.note.read()
 	if err := a.floor.Load(); err != nil {
 		log.Warn("newest known time not read", "err", err, "hint", "the file is written anew; until the clock is set, time goes by the date of the build")
 	}
 	floor := start(ctx, a.floor.Run)
+	dogs := start(ctx, a.watchdog.run)
 	queue := start(ctx, a.store.Run)
 	answers := start(ctx, func(ctx context.Context) error { return a.serve(ctx, socket) }, a.watch.run)
 	a.outputs.start()
@@ -154,6 +162,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	readings := start(ctx, a.loops()...)
 	a.readings.Store(readings)
 	log.Info("agent started", "version", a.parts.Version, "state_dir", a.cfg.Agent.StateDir, "sensors", len(a.cfg.Sensors))
+	informed := start(ctx, a.inform, a.recall)
 	a.announce(ctx)
 
 	var left error
@@ -163,11 +172,15 @@ func (a *Agent) Run(ctx context.Context) error {
 	case left = <-a.leaves:
 	}
 	log.Info("agent stopping")
+	_ = informed.stop()
+	if !errors.Is(left, ErrRestart) && !errors.Is(left, ErrReboot) { // the supervisor would not wait for what comes after these
+		_ = a.parts.Notify.Send(board.NotifyStopping, board.Status("stopping"))
+	}
 	errs := []error{readings.stop()}
 	a.lastDrain()
 	errs = append(errs, uplinks.stop())
 	a.endCommands()
-	errs = append(errs, guards.stop(), a.outputs.stop(), answers.stop(), queue.stop(), floor.stop(), left)
+	errs = append(errs, guards.stop(), a.outputs.stop(), answers.stop(), queue.stop(), floor.stop(), dogs.stop(), left)
 	return errors.Join(errs...)
 }
 

@@ -23,6 +23,8 @@ type Parts struct {
 	Lines   board.Lines                                              // default: the kernel's GPIO chips
 	Inputs  board.Inputs                                             // default: the kernel's GPIO chips
 	Clock   clock.Clock                                              // default: clock.System
+	Notify  *board.Notifier                                          // who is told how the agent is; default nobody
+	Dogs    board.Watchdogs                                          // default: the kernel's devices
 	Power   board.Power                                              // default: the board's own
 	Actions []c2d.Action                                             // commands beside the built-in ones; default none
 	Watch   Watch                                                    // default: nobody watches
@@ -48,6 +50,7 @@ type Watch struct {
 	Settled func(uplink.Settlement)             // the hub has answered for a record
 	Command func(c2d.Report)                    // a command went one step further
 	Link    func(uplink.LinkState)              // the link changed its state
+	Commit  func()                              // the store goes to work on its file
 }
 
 func (p Parts) withDefaults(level slog.Level) Parts {
@@ -82,6 +85,9 @@ func (p Parts) withDefaults(level slog.Level) Parts {
 	}
 	if p.Lines == nil {
 		p.Lines = host
+	}
+	if p.Dogs == nil {
+		p.Dogs = host
 	}
 	if p.Power == nil {
 		p.Power = host

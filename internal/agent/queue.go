@@ -31,8 +31,9 @@ func (a *Agent) storeOptions() store.Options {
 			store.Telemetry: overflowOf(s.OverflowTelemetry),
 			store.Debug:     overflowOf(s.OverflowDebug),
 		},
-		Clock: a.parts.Clock,
-		Log:   a.parts.Log.With("part", "store"),
+		Clock:    a.parts.Clock,
+		OnCommit: a.parts.Watch.Commit,
+		Log:      a.parts.Log.With("part", "store"),
 	}
 }
 

@@ -36,7 +36,10 @@ func (a *Agent) Status() diag.Status {
 		},
 	}
 	clockOf(&s.Agent, now, a.floor.Earliest.At())
-	s.Judge(append([]diag.Part{a.boardPart(), a.busesPart(), a.sensorsPart(), storePart(stats)}, linkParts(link, drain, a.commands.WithoutMethods())...))
+	s.Board = a.boardOf()
+	parts := append([]diag.Part{a.boardPart(s.Board), a.busesPart(), a.sensorsPart(), storePart(stats)}, linkParts(link, drain, a.commands.WithoutMethods())...)
+	a.watchdog.blame(parts)
+	s.Judge(parts)
 	return s
 }
 
@@ -48,8 +51,16 @@ func (a *Agent) board() board.Identity {
 	return a.boardID
 }
 
-func (a *Agent) boardPart() diag.Part {
+// boardOf tells how the board is.
+func (a *Agent) boardOf() diag.Board {
+	return diag.Board{Watchdog: a.watchdog.shown(), LastStall: a.lastStall}
+}
+
+func (a *Agent) boardPart(b diag.Board) diag.Part {
 	p := diag.Part{Part: "board", State: diag.OK, Reason: a.board().Model}
+	if b.Watchdog.Fault != "" {
+		p.Reason, p.Hint = b.Watchdog.Fault, b.Watchdog.Hint
+	}
 	if name, err := a.outputs.missing(); err != nil {
 		p.State, p.Reason, p.Hint = diag.Broken, "output "+name+": "+err.Error(), diag.Hint(err)
 	}

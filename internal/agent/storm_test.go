@@ -19,6 +19,7 @@ import (
 	"fieldpost/board/boardsim"
 	"fieldpost/hub"
 	"fieldpost/internal/clock"
+	"fieldpost/internal/config"
 	"fieldpost/sensors"
 	"fieldpost/store"
 	"fieldpost/uplink"
@@ -141,7 +142,7 @@ func newStorm(t *testing.T, n int) *storm {
 }
 
 // start runs one agent with a simulated sensor.
-func (s *storm) start(i int) {
+func (s *storm) start(i int, with ...func(*config.Config, *Parts)) {
 	s.Helper()
 	device := fmt.Sprintf("gw-%d", i)
 	_, err := s.hub.AddDevice(device)
@@ -183,6 +184,9 @@ func (s *storm) start(i int) {
 			return nil, err
 		}
 		return secured(ctx, conn, s.hub)
+	}
+	for _, f := range with {
+		f(cfg, &parts)
 	}
 	failure := ""
 	parts.Watch.Link = func(l uplink.LinkState) {

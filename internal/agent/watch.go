@@ -77,6 +77,7 @@ func (w *watch) told(other Watch) Watch {
 				other.Link(s)
 			}
 		},
+		Commit: other.Commit,
 	}
 }
 
@@ -197,6 +198,7 @@ func (w *watch) newlyLost() uint64 {
 func (w *watch) look() {
 	a := w.agent
 	status, now := a.Status(), a.parts.Clock.Now()
+	a.seen.Store(&status)
 	stamp := diag.Change{At: now.Wall, UptimeS: status.Agent.UptimeS}
 	for _, c := range w.history.look(stamp, status.Chain, a.sensorStates()) {
 		ev := diag.Event{Type: diag.EventPart, Part: &c}

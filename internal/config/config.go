@@ -11,6 +11,7 @@ const Version = 1
 // Config is what one configuration file says, defaults filled in.
 type Config struct {
 	Agent    Agent
+	Board    Board
 	Hub      Hub
 	Store    Store
 	Uplink   Uplink
@@ -27,6 +28,14 @@ type Agent struct {
 	StateDir string     // folder of the queue and the identity; default /var/lib/fieldpost
 	Socket   string     // unix socket for the technician; default /run/fieldpost/agent.sock
 	LogLevel slog.Level // least level that is logged; default info
+}
+
+// Board is the [board] table.
+type Board struct {
+	Watchdog        string        // device that resets the board unless it is fed; empty = none
+	WatchdogTimeout time.Duration // how long it waits; default 15 s
+	StallAfter      time.Duration // how late a loop may be before nothing is fed; default 5 min
+	LED             string        // light that shows how the agent is: name, folder in /sys, or line; empty = none
 }
 
 // Hub is the [hub] table.

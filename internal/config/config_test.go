@@ -31,6 +31,7 @@ func bare(c *Config) Config {
 
 var defaults = Config{
 	Agent:  Agent{StateDir: "/var/lib/fieldpost", Socket: "/run/fieldpost/agent.sock", LogLevel: slog.LevelInfo},
+	Board:  Board{WatchdogTimeout: 15 * time.Second, StallAfter: 5 * time.Minute},
 	Hub:    Hub{ClockWait: 30 * time.Second, Transport: "auto", SAS: "cbs"},
 	Store:  store(nil),
 	Uplink: Uplink{Order: "backlog-first", Window: 64, WindowBytes: 1 << 20, BatchRecords: 500, DailyCount: "wire"},
@@ -71,6 +72,10 @@ version = 1
 state_dir = "state"
 socket = "/tmp/a.sock"
 log_level = "debug"
+[board]
+watchdog = "/dev/watchdog0"
+watchdog_timeout = "10s"
+stall_after = "2m"
 [hub]
 connection_string_file = "../secret/device"
 ca_file = "/ca.pem"
@@ -148,6 +153,7 @@ group = "water"
 `, "\n", "\r\n"))
 	want := Config{
 		Agent: Agent{StateDir: filepath.Join("/etc/fieldpost", "state"), Socket: "/tmp/a.sock", LogLevel: slog.LevelDebug},
+		Board: Board{Watchdog: "/dev/watchdog0", WatchdogTimeout: 10 * time.Second, StallAfter: 2 * time.Minute},
 		Hub: Hub{ConnectionStringFile: filepath.Join("/etc/secret", "device"), CAFile: "/ca.pem", Address: "[2001:db8::1]:5671",
 			Transport: "websocket", Proxy: "http://[2001:db8::2]:3128", ProxyCredentialsFile: filepath.Join("/etc/fieldpost", "proxy"),
 			SAS: "plain", SASTokenFile: filepath.Join("/etc/fieldpost", "token"),

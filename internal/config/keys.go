@@ -64,6 +64,21 @@ func sections() []section {
 			},
 		},
 		{
+			name: "board",
+			help: "The gateway's own hardware.",
+			keys: []key{
+				{name: "watchdog", example: `"/dev/watchdog"`, path: true, valid: noSecret,
+					help:  "Device that resets the board when the agent does not come round any more. Only one program may have it: not systemd too (RuntimeWatchdogSec). Default: none.",
+					field: func(t *target) any { return &t.Board.Watchdog }},
+				{name: "watchdog_timeout", value: `"15s"`, min: int64(2 * time.Second), max: int64(10 * time.Minute),
+					help:  "How long that device waits to be fed; that of a Raspberry Pi waits 15s at most.",
+					field: func(t *target) any { return &t.Board.WatchdogTimeout }},
+				{name: "stall_after", value: `"5m"`, min: int64(time.Minute), max: int64(time.Hour),
+					help:  "How late sampling, writing or the link may come round before this watchdog, and that of systemd, are fed no more. What waits on purpose, and a bus that hangs, is not late.",
+					field: func(t *target) any { return &t.Board.StallAfter }},
+			},
+		},
+		{
 			name: "hub",
 			help: "The Azure IoT hub. Without a connection string the agent samples and queues, and sends nothing.",
 			keys: []key{

@@ -47,7 +47,7 @@ func TestProblems(t *testing.T) {
 		{"unknown table", "version = 1\n[sensors]\nname = 1\n[[buses]]\n[mqtt]\nx = 1\n", []string{
 			"2: sensors: unknown table (nearest: sensor)",
 			"4: buses: unknown table (nearest: bus)",
-			"5: mqtt: unknown table | known here: version, agent, hub, store, uplink, commands, bus, sensor, output"}},
+			"5: mqtt: unknown table | known here: version, agent, board, hub, store, uplink, commands, bus, sensor, output"}},
 		{"unknown table in a table", "version = 1\n[agent.tls]\nx = 1\n", []string{
 			"2: agent.tls: unknown table | known here: state_dir, socket, log_level"}},
 		{"uplink", "version = 1\n[uplink]\norder = \"live\"\nwindow = 0\nbatch = 1\nwindow_bytes = \"1KiB\"\nrate = 0\ndaily_bytes = 1\ndaily_count = \"hubs\"\npack = 1\npack_wait = \"1ms\"\n", []string{
@@ -223,6 +223,10 @@ line = "GPIO1"
 			`12: sensor.name: "s" is taken on line 9`,
 			`18: output.name: "o" is taken on line 15`,
 			`19: output.line: "GPIO1" is taken on line 16`}},
+		{"a time for no watchdog", "version = 1\n[board]\nwatchdog_timeout = \"1s\"\nstall_after = \"30s\"\n", []string{
+			`3: board.watchdog_timeout: 1s is out of range: 2s to 10m`,
+			`3: board.watchdog_timeout: out of place without watchdog | add watchdog = "/dev/watchdog", or remove the line`,
+			`4: board.stall_after: 30s is out of range: 1m to 1h`}},
 		{"two of a group on", "version = 1\n" + `[[output]]
 name = "up"
 line = "GPIO1"

@@ -13,6 +13,7 @@ func (c *checker) rules() {
 	c.reserve()
 	c.pairs()
 	c.packing()
+	c.watchdog()
 	c.once("bus", "name", len(c.config.Buses), func(i int) string { return c.config.Buses[i].Name })
 	c.once("bus", "device", len(c.config.Buses), func(i int) string { return c.config.Buses[i].Device })
 	c.once("sensor", "name", len(c.config.Sensors), func(i int) string { return c.config.Sensors[i].Name })
@@ -62,6 +63,13 @@ func (c *checker) pairs() {
 func (c *checker) packing() {
 	if u := &c.config.Uplink; u.PackWait > 0 && !u.Pack {
 		c.add(c.line("uplink.pack_wait"), "uplink.pack_wait", "out of place without pack", "add pack = true, or remove the line")
+	}
+}
+
+// watchdog checks that a time is set for a device that there is.
+func (c *checker) watchdog() {
+	if at := c.line("board.watchdog_timeout"); at > 0 && c.config.Board.Watchdog == "" {
+		c.add(at, "board.watchdog_timeout", "out of place without watchdog", `add watchdog = "/dev/watchdog", or remove the line`)
 	}
 }
 

@@ -87,11 +87,26 @@ func WriteStatus(w io.Writer, s Status) error {
 		p.line("clock: %s", clean(a.ClockMeans))
 		p.hint("", a.ClockHint)
 	}
+	p.watchdog(s.Board)
 	p.line("device: %s on %s", clean(cmp.Or(a.DeviceID, "unnamed")), clean(cmp.Or(a.Board, "an unknown board")))
 	if a.Store != "" {
 		p.line("store: %s, epoch %d", clean(a.Store), a.Epoch)
 	}
 	return p.to(w)
+}
+
+// watchdog prints which loop was waited for, and who waits.
+func (p *page) watchdog(b Board) {
+	if w := b.Watchdog; w.TimeoutS+w.SupervisorS > 0 {
+		p.line("watchdog: %s", cmp.Or(clean(w.Device), "systemd")+" waits for "+span(max(w.TimeoutS, w.SupervisorS)))
+	}
+	if s := b.LastStall; s != nil {
+		end := "agent killed"
+		if s.Reset {
+			end = "board reset"
+		}
+		p.line("before this start: %s had stalled, %s", clean(cmp.Or(strings.Join(s.Loops, ", "), "a loop")), end)
+	}
 }
 
 // uplink prints how records are being sent, once one was.

@@ -39,6 +39,39 @@ type Status struct {
 	Link    Link    `json:"link"`
 	Uplink  Uplink  `json:"uplink"`
 	Agent   Agent   `json:"agent"`
+	Board   Board   `json:"board"`
+}
+
+// Board is the gateway's own hardware.
+type Board struct {
+	Watchdog  Watchdog `json:"watchdog"`
+	LastStall *Stall   `json:"last_stall,omitempty"` // of the run before this one
+}
+
+// Watchdog is who starts agent or board anew when a loop does not come round.
+type Watchdog struct {
+	Device      string  `json:"device,omitempty"`       // as configured
+	TimeoutS    float64 `json:"timeout_s,omitempty"`    // how long it waits; absent while it is not open
+	SupervisorS float64 `json:"supervisor_s,omitempty"` // how long systemd does; absent when it does not watch
+	StallAfterS float64 `json:"stall_after_s"`          // how late a loop may be
+	Fault       string  `json:"fault,omitempty"`        // of the device
+	Hint        string  `json:"hint,omitempty"`         // the next move of a person
+	Late        []Late  `json:"late,omitempty"`
+}
+
+// Late is a loop that has not come round in time.
+type Late struct {
+	Loop    string  `json:"loop"`
+	LateS   float64 `json:"late_s"`  // by how much
+	Stalled bool    `json:"stalled"` // so that nobody is fed
+}
+
+// Stall is a loop that did not come round until the agent, or the board, was made
+// to start anew.
+type Stall struct {
+	Loops []string  `json:"loops"`
+	At    time.Time `json:"at,omitzero"` // by the clock of then
+	Reset bool      `json:"reset"`       // of the board; else the agent was killed
 }
 
 // Link is the connection to the hub.
