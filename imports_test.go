@@ -40,6 +40,7 @@ var own = []rule{
 	{"internal/config", []string{"sensors", "sensors/catalog"}, "a file is checked without opening anything it points to; what sources there are is told in one table"},
 	{"internal/diag", nil, "diag looks at everything and owns nothing: it is handed functions"},
 	{"internal/provision", nil, "files are moved without knowing what is in them: it is handed a function that judges"},
+	{"internal/top", []string{"internal/diag"}, "the live view sees what the socket tells, and prints it in the same units"},
 	{"internal/agent", []string{"sensors", "sensors/", "board", "store", "uplink", "uplink/auth", "c2d",
 		"internal/clock", "internal/netwatch", "internal/pipe", "internal/config", "internal/diag"}, "the wiring sees every part of the agent, and never the hub"},
 	{"internal/amqpserver/wire", nil, "the server's codec shares nothing with anyone"},
@@ -48,7 +49,7 @@ var own = []rule{
 	{"hub/rest", []string{"hub"}, "the HTTPS door of a hub, for programs that want one"},
 	{"internal/service", []string{"uplink/auth"}, "the service side is a client of the hub, like the agent"},
 	{"cmd/hub", []string{"hub", "hub/rest", "internal/service", "uplink/auth"}, "desk tools: a hub to start and a client to talk to one"},
-	{"cmd/agent", []string{"internal/agent", "internal/config", "internal/diag", "internal/clock", "internal/provision", "internal/service",
+	{"cmd/agent", []string{"internal/agent", "internal/config", "internal/diag", "internal/clock", "internal/provision", "internal/service", "internal/top",
 		"board", "board/", "c2d", "hub", "sensors", "store", "uplink"}, "the program"},
 }
 
@@ -67,7 +68,7 @@ var foreign = []struct {
 	{"github.com/warthog618/go-gpiocdev", []string{"board"}, "lines are taken in one place"},
 	{"periph.io/x/", []string{"sensors/", "board", "board/"}, "hardware is touched in two places"},
 	{"github.com/pelletier/go-toml/", []string{"internal/config"}, "one reader of configuration"},
-	{"golang.org/x/sys/", []string{"internal/clock", "internal/diag", "sensors/", "board", "store"}, "what the standard library does not say about the platform"},
+	{"golang.org/x/sys/", []string{"internal/clock", "internal/diag", "internal/top", "sensors/", "board", "store"}, "what the standard library does not say about the platform"},
 }
 
 // never is imported by nobody.

@@ -62,6 +62,7 @@ func commands() []command {
 		{"check", "tell every fault of a configuration and of the files it names", "agent check --config /etc/fieldpost/agent.toml", runCheck},
 		{"provision", "take configuration and credentials from a boot partition, check them, and wipe them there", "agent provision --from /boot/firmware/fieldpost --to /etc/fieldpost", runProvision},
 		{"status", "ask the running agent what is wrong", "agent status", runStatus},
+		{"top", "watch the running agent, live, in any terminal", "agent top", runTop},
 		{"sensors", "list the sensors and what they said last", "agent sensors", runSensors},
 		{"queue", "show what waits, what died and what was lost; look inside, and decide about dead letters", "agent queue", runQueue},
 		{"commands", "show the commands the agent got and what became of them; tell what there is; run one here", "agent commands", runCommands},

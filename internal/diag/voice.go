@@ -14,3 +14,6 @@ func Volume(n int64) string { return volume(n) }
 // Clean makes text from elsewhere harmless for a terminal: one line without
 // control characters, at most 300 characters.
 func Clean(s string) string { return clean(s) }
+
+// Moment writes a time in UTC.
+func Moment(t time.Time) string { return moment(t) }
