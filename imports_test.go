@@ -27,6 +27,7 @@ type rule struct {
 var own = []rule{
 	{"internal/clock", nil, "a leaf that every part of the agent may import"},
 	{"internal/pulse", nil, "a leaf for the loops that a watchdog asks after"},
+	{"internal/http1", nil, "a leaf: what is needed of HTTP without net/http"},
 	{"sensors", []string{"internal/clock", "internal/pulse"}, "a sensor knows nothing of queues or networks"},
 	{"sensors/", []string{"internal/clock", "sensors", "sensors/chip", "sensors/sysfs"}, "a family of sources gives Sources, nothing else"},
 	{"board", []string{"internal/clock"}, "buses and lines serve whoever asks"},
@@ -34,20 +35,20 @@ var own = []rule{
 	{"store", []string{"internal/clock", "internal/pulse"}, "the queue does not care who fills or drains it"},
 	{"store/storetest", []string{"store", "internal/clock"}, "the helper of the store's tests"},
 	{"uplink/auth", []string{"internal/clock"}, "credentials know no queue"},
-	{"uplink", []string{"store", "uplink/auth", "internal/clock", "internal/pulse"}, "the link drains the store and needs nothing else"},
-	{"c2d", []string{"store", "internal/clock"}, "commands meet the link only as one of its tenants"},
+	{"uplink", []string{"store", "uplink/auth", "internal/clock", "internal/http1", "internal/pulse"}, "the link drains the store and needs nothing else"},
+	{"c2d", []string{"store", "internal/clock", "internal/http1"}, "commands meet the link only as one of its tenants"},
 	{"internal/pipe", []string{"sensors", "store", "internal/clock"}, "the one place where a Reading becomes a Record"},
 	{"internal/config", []string{"sensors", "sensors/catalog"}, "a file is checked without opening anything it points to; what sources there are is told in one table"},
-	{"internal/diag", nil, "diag looks at everything and owns nothing: it is handed functions"},
+	{"internal/diag", []string{"internal/http1"}, "diag looks at everything and owns nothing: it is handed functions"},
 	{"internal/provision", nil, "files are moved without knowing what is in them: it is handed a function that judges"},
 	{"internal/top", []string{"internal/diag"}, "the live view sees what the socket tells, and prints it in the same units"},
 	{"internal/agent", []string{"sensors", "sensors/", "board", "store", "uplink", "uplink/auth", "c2d",
-		"internal/clock", "internal/netwatch", "internal/pipe", "internal/config", "internal/diag"}, "the wiring sees every part of the agent, and never the hub"},
+		"internal/clock", "internal/http1", "internal/netwatch", "internal/pipe", "internal/config", "internal/diag"}, "the wiring sees every part of the agent, and never the hub"},
 	{"internal/amqpserver/wire", nil, "the server's codec shares nothing with anyone"},
 	{"internal/amqpserver", []string{"internal/amqpserver/wire"}, "the engine knows AMQP, not IoT Hub"},
 	{"hub", []string{"internal/amqpserver", "internal/amqpserver/wire", "internal/wsserver"}, "hub and agent must not merely agree with each other"},
 	{"hub/rest", []string{"hub"}, "the HTTPS door of a hub, for programs that want one"},
-	{"internal/service", []string{"uplink/auth"}, "the service side is a client of the hub, like the agent"},
+	{"internal/service", []string{"uplink/auth", "internal/http1"}, "the service side is a client of the hub, like the agent"},
 	{"cmd/hub", []string{"hub", "hub/rest", "internal/service", "uplink/auth"}, "desk tools: a hub to start and a client to talk to one"},
 	{"cmd/agent", []string{"internal/agent", "internal/config", "internal/diag", "internal/clock", "internal/provision", "internal/service", "internal/top",
 		"board", "board/", "c2d", "hub", "sensors", "store", "uplink"}, "the program"},
@@ -55,6 +56,16 @@ var own = []rule{
 
 // hubIn lists the only files of cmd/agent that may know the local hub.
 var hubIn = []string{"demo", "selftest"}
+
+// heavy lists the packages of the standard library that are kept out of the agent,
+// and who else may use them.
+var heavy = []struct {
+	path   string
+	in     []string
+	reason string
+}{
+	{"net/http", []string{"cmd/hub", "hub/rest"}, "it is half a megabyte of the agent: internal/http1 has what is needed of it"},
+}
 
 // foreign lists where each third-party module may be used.
 var foreign = []struct {
@@ -86,6 +97,11 @@ func TestImports(t *testing.T) {
 		for _, path := range imports {
 			if why, bad := never[path]; bad {
 				t.Errorf("%s imports %s: %s", file, path, why)
+			}
+			for _, r := range heavy {
+				if (path == r.path || strings.HasPrefix(path, r.path+"/")) && !slices.ContainsFunc(r.in, func(p string) bool { return covers(p, pkg) }) {
+					t.Errorf("%s imports %s, allowed only in %v: %s", file, path, r.in, r.reason)
+				}
 			}
 			switch {
 			case strings.HasPrefix(path, module):

@@ -3,9 +3,9 @@ package c2d
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"time"
 
+	"fieldpost/internal/http1"
 	"fieldpost/store"
 )
 
@@ -70,7 +70,7 @@ func (l *Loop) Do(ctx context.Context, r Request) (answer Answer, told func()) {
 	case <-wait.C:
 		go func() { l.told(c, <-ended) }() // Shutdown waits for it
 		return Answer{
-			Status: http.StatusGatewayTimeout, MessageID: c.label, Outcome: "unknown", Condition: ConditionTimedOut,
+			Status: http1.StatusGatewayTimeout, MessageID: c.label, Outcome: "unknown", Condition: ConditionTimedOut,
 			Error: "no outcome in time; the result record will tell it",
 		}, func() {}
 	}
@@ -84,7 +84,7 @@ func (l *Loop) told(c *command, e ending) {
 // answer is an ending in the words of the other doors.
 func (l *Loop) answer(c *command, e ending) Answer {
 	rep := Report{Step: StepSettle, Reason: e.reason, Duration: e.duration, Again: e.again}
-	a := Answer{Status: http.StatusInternalServerError, MessageID: c.label, Outcome: "unknown", Error: e.reason, Again: e.again}
+	a := Answer{Status: http1.StatusInternalServerError, MessageID: c.label, Outcome: "unknown", Error: e.reason, Again: e.again}
 	switch {
 	case e.kind == undecided:
 		l.count.unsettled.Add(1)
@@ -92,10 +92,10 @@ func (l *Loop) answer(c *command, e ending) Answer {
 		l.count.abandoned.Add(1)
 		a.Outcome, rep.Outcome = "abandoned", "abandoned"
 		if e.busy {
-			a.Status, a.Condition = http.StatusConflict, ConditionBusy
+			a.Status, a.Condition = http1.StatusConflict, ConditionBusy
 		}
 	case e.outcome.Verdict == store.Completed:
-		a.Status, a.Outcome, rep.Outcome = http.StatusOK, "completed", "completed"
+		a.Status, a.Outcome, rep.Outcome = http1.StatusOK, "completed", "completed"
 		a.Result, a.Error = e.value, e.note
 	default:
 		a.Status, a.Outcome, rep.Outcome = statusOf(e.outcome.Condition), "rejected", "rejected"
@@ -113,16 +113,16 @@ func (l *Loop) answer(c *command, e ending) Answer {
 func statusOf(condition string) int {
 	switch condition {
 	case ConditionDecode, ConditionInvalid:
-		return http.StatusBadRequest
+		return http1.StatusBadRequest
 	case ConditionNotAllowed:
-		return http.StatusForbidden
+		return http1.StatusForbidden
 	case ConditionNotFound:
-		return http.StatusNotFound
+		return http1.StatusNotFound
 	case ConditionBusy, ConditionInterlock, ConditionExpired:
-		return http.StatusConflict
+		return http1.StatusConflict
 	case ConditionTimedOut:
-		return http.StatusGatewayTimeout
+		return http1.StatusGatewayTimeout
 	default:
-		return http.StatusInternalServerError
+		return http1.StatusInternalServerError
 	}
 }

@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/Azure/go-amqp"
+
+	"fieldpost/internal/http1"
 )
 
 // apiVersion is the version of the hub's protocol for methods that this is
@@ -160,7 +161,7 @@ func (m *Methods) serve(ctx context.Context, links methodLinks, request *amqp.Me
 
 func (m *Methods) do(ctx context.Context, id amqp.UUID, request *amqp.Message) (Answer, func()) {
 	refuse := func(condition, reason string) (Answer, func()) {
-		return Answer{Status: http.StatusBadRequest, MessageID: id.String(), Outcome: "rejected", Condition: condition, Error: reason}, func() {}
+		return Answer{Status: http1.StatusBadRequest, MessageID: id.String(), Outcome: "rejected", Condition: condition, Error: reason}, func() {}
 	}
 	name, _ := request.ApplicationProperties["IoThub-methodname"].(string)
 	if name == "" {

@@ -8,10 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"net/url"
 	"strings"
 
+	"fieldpost/internal/http1"
 	"fieldpost/uplink/auth"
 )
 
@@ -52,12 +51,7 @@ func (p Proxy) dial(ctx context.Context, tcp func(context.Context, string) (net.
 }
 
 func (p Proxy) connect(conn net.Conn, addr string) error {
-	req := &http.Request{
-		Method: http.MethodConnect,
-		URL:    &url.URL{Opaque: addr},
-		Host:   addr,
-		Header: http.Header{"User-Agent": {"fieldpost"}},
-	}
+	req := http1.Request{Method: http1.MethodConnect, Target: addr, Host: addr, Header: http1.Header{"User-Agent": {"fieldpost"}}}
 	if !p.Login.IsZero() {
 		req.Header.Set("Proxy-Authorization", p.Login.Basic())
 	}
@@ -65,7 +59,7 @@ func (p Proxy) connect(conn net.Conn, addr string) error {
 		return p.fault(fmt.Errorf("send CONNECT %s: %w", addr, err), false, strangeProxy)
 	}
 	head := bufio.NewReader(io.LimitReader(conn, maxProxyHead))
-	resp, err := http.ReadResponse(head, req)
+	resp, err := http1.ReadResponse(head, req.Method)
 	var broken *net.OpError
 	switch {
 	case errors.As(err, &broken):
@@ -75,7 +69,7 @@ func (p Proxy) connect(conn net.Conn, addr string) error {
 	case err != nil:
 		// What it said instead may be anything, of any length.
 		return p.fault(fmt.Errorf("no HTTP answer to CONNECT %s", addr), false, strangeProxy)
-	case resp.StatusCode/100 != 2:
+	case resp.Status/100 != 2:
 		return p.refused(resp, addr)
 	case head.Buffered() > 0:
 		// TLS servers wait to be spoken to.
@@ -85,18 +79,18 @@ func (p Proxy) connect(conn net.Conn, addr string) error {
 }
 
 // refused explains a status other than 2xx.
-func (p Proxy) refused(resp *http.Response, addr string) error {
-	code := resp.StatusCode
-	err := errors.New(strings.TrimSpace(fmt.Sprintf("CONNECT %s refused: %d %s", addr, code, http.StatusText(code))))
+func (p Proxy) refused(resp *http1.Response, addr string) error {
+	code := resp.Status
+	err := errors.New(strings.TrimSpace(fmt.Sprintf("CONNECT %s refused: %d %s", addr, code, http1.StatusText(code))))
 	switch {
-	case code == http.StatusProxyAuthRequired && !basic(resp):
+	case code == http1.StatusProxyAuthRequired && !basic(resp):
 		return p.fault(fmt.Errorf("%w, by another scheme than Basic", err), true,
 			"only the Basic scheme is spoken here: have the proxy let this gateway through by its address")
-	case code == http.StatusProxyAuthRequired && p.Login.IsZero():
+	case code == http1.StatusProxyAuthRequired && p.Login.IsZero():
 		return p.fault(err, true, "the proxy wants a name and a password: set hub.proxy_credentials_file")
-	case code == http.StatusProxyAuthRequired:
+	case code == http1.StatusProxyAuthRequired:
 		return p.fault(err, true, "the proxy does not take this name and password: check hub.proxy_credentials_file")
-	case code/100 == 3, code == http.StatusNetworkAuthenticationRequired:
+	case code/100 == 3, code == http1.StatusNetworkAuthenticationRequired:
 		return p.fault(err, false, "a login page is in the way: somebody has to log this network in")
 	case code >= 500:
 		return p.fault(err, false, "the proxy does not reach the hub: its DNS or the way behind it")
@@ -106,7 +100,7 @@ func (p Proxy) refused(resp *http.Response, addr string) error {
 }
 
 // basic reports whether a 407 offers the Basic scheme, or none by name.
-func basic(resp *http.Response) bool {
+func basic(resp *http1.Response) bool {
 	offers := resp.Header.Values("Proxy-Authenticate")
 	for _, o := range offers {
 		if strings.HasPrefix(strings.ToLower(o), "basic") || strings.Contains(strings.ToLower(o), ", basic ") {
@@ -117,7 +111,7 @@ func basic(resp *http.Response) bool {
 }
 
 // content names what a body is said to be.
-func content(resp *http.Response) string {
+func content(resp *http1.Response) string {
 	if strings.Contains(strings.ToLower(resp.Header.Get("Content-Type")), "html") {
 		return "a web page"
 	}

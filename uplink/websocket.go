@@ -11,9 +11,10 @@ import (
 	"io"
 	"math"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
+
+	"fieldpost/internal/http1"
 )
 
 const (
@@ -72,11 +73,11 @@ func upgrade(conn net.Conn, to *url.URL) (*socket, error) {
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:])
 	key := base64.StdEncoding.EncodeToString(nonce[:])
-	req := &http.Request{
-		Method: http.MethodGet,
-		URL:    to,
+	req := http1.Request{
+		Method: http1.MethodGet,
+		Target: to.EscapedPath(),
 		Host:   to.Host,
-		Header: http.Header{
+		Header: http1.Header{
 			"User-Agent":             {"fieldpost"},
 			"Connection":             {"Upgrade"},
 			"Upgrade":                {"websocket"},
@@ -90,7 +91,7 @@ func upgrade(conn net.Conn, to *url.URL) (*socket, error) {
 	}
 	head := &io.LimitedReader{R: conn, N: maxSocketHead}
 	in := bufio.NewReaderSize(head, maxSocketHead)
-	resp, err := http.ReadResponse(in, req)
+	resp, err := http1.ReadResponse(in, req.Method)
 	var broken *net.OpError
 	switch {
 	case errors.As(err, &broken):
@@ -107,10 +108,10 @@ func upgrade(conn net.Conn, to *url.URL) (*socket, error) {
 }
 
 // agreed checks that an answer opens the WebSocket that was asked for.
-func agreed(resp *http.Response, key string) error {
+func agreed(resp *http1.Response, key string) error {
 	switch h := resp.Header; {
-	case resp.StatusCode != http.StatusSwitchingProtocols:
-		return fmt.Errorf("answered %s in place of a WebSocket", strings.TrimSpace(fmt.Sprint(resp.StatusCode, " ", http.StatusText(resp.StatusCode))))
+	case resp.Status != http1.StatusSwitchingProtocols:
+		return fmt.Errorf("answered %s in place of a WebSocket", strings.TrimSpace(fmt.Sprint(resp.Status, " ", http1.StatusText(resp.Status))))
 	case !strings.EqualFold(h.Get("Upgrade"), "websocket"), !strings.Contains(strings.ToLower(strings.Join(h.Values("Connection"), ",")), "upgrade"),
 		h.Get("Sec-WebSocket-Accept") != acceptOf(key):
 		return errors.New("the answer opens no WebSocket")

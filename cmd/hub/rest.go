@@ -21,7 +21,7 @@ func (t *restTarget) define(flags *flag.FlagSet) {
 	flags.StringVar(&t.device, "device", "", "`ID` of the device, or DEVICE/MODULE for a module of it; required")
 }
 
-// connect makes the client the flags ask for. The returned function closes it.
+// connect makes the client the flags ask for. The returned function closes its key log.
 func (t *restTarget) connect(ctx context.Context) (*service.REST, func(), error) {
 	if t.device == "" {
 		return nil, nil, usagef("--device is missing")
@@ -53,7 +53,7 @@ func (t *restTarget) connect(ctx context.Context) (*service.REST, func(), error)
 		closeLog()
 		return nil, nil, t.explain(err)
 	}
-	return client, func() { client.Close(); closeLog() }, nil
+	return client, closeLog, nil
 }
 
 // use connects and calls do.

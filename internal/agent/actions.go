@@ -3,13 +3,13 @@ package agent
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"time"
 
 	"fieldpost/c2d"
 	"fieldpost/internal/config"
 	"fieldpost/internal/diag"
+	"fieldpost/internal/http1"
 )
 
 // actions is the table of commands that every agent knows. Which of them may
@@ -134,7 +134,7 @@ func rejected(err error) error {
 		return err
 	}
 	switch answer.Status {
-	case http.StatusBadRequest, http.StatusNotFound:
+	case http1.StatusBadRequest, http1.StatusNotFound:
 		return &c2d.RejectError{Condition: c2d.ConditionInvalid, Reason: answer.Message}
 	default:
 		return &c2d.RejectError{Reason: answer.Message}

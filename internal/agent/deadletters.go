@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 
 	"fieldpost/internal/diag"
+	"fieldpost/internal/http1"
 	"fieldpost/store"
 )
 
@@ -97,13 +97,13 @@ const listHint = "agent queue dead list shows those there are"
 func parseID(text string) (store.ID, error) {
 	id, err := store.ParseID(text)
 	if err != nil {
-		return id, &diag.AnswerError{Status: http.StatusBadRequest, Problem: diag.Problem{Message: err.Error(), Hint: listHint}}
+		return id, &diag.AnswerError{Status: http1.StatusBadRequest, Problem: diag.Problem{Message: err.Error(), Hint: listHint}}
 	}
 	return id, nil
 }
 
 func noDeadLetter(id store.ID) error {
-	return &diag.AnswerError{Status: http.StatusNotFound, Problem: diag.Problem{Message: "no dead letter " + id.String(), Hint: listHint}}
+	return &diag.AnswerError{Status: http1.StatusNotFound, Problem: diag.Problem{Message: "no dead letter " + id.String(), Hint: listHint}}
 }
 
 // explain says of a call that waited in vain for the file what it waited for.
@@ -118,7 +118,7 @@ func (a *Agent) explain(err error) error {
 const openingHint = "agent queue shows how far it is"
 
 func notOpen(s store.Stats) error {
-	return &diag.AnswerError{Status: http.StatusServiceUnavailable, Problem: diag.Problem{
+	return &diag.AnswerError{Status: http1.StatusServiceUnavailable, Problem: diag.Problem{
 		Message: fmt.Sprintf("the queue's file is not open yet: %s", s.Opening), Hint: openingHint,
 	}}
 }

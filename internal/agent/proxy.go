@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 
 	"fieldpost/internal/config"
@@ -39,7 +38,7 @@ func proxyOf(hub config.Hub) func(addr string) (uplink.Proxy, error) {
 // they say may hold a password, so that it is not shown.
 func environmentProxy(addr string) (uplink.Proxy, error) {
 	const hint = "HTTPS_PROXY is http://host:port, with user:password@ before the host where the proxy wants them"
-	u, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: "https", Host: addr}})
+	u, err := proxyOfEnvironment(addr)
 	switch {
 	case err == nil && u == nil:
 		return uplink.Proxy{}, nil

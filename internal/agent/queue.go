@@ -3,9 +3,9 @@ package agent
 import (
 	"context"
 	"errors"
-	"net/http"
 
 	"fieldpost/internal/diag"
+	"fieldpost/internal/http1"
 	"fieldpost/store"
 )
 
@@ -163,7 +163,7 @@ func (a *Agent) peek(ctx context.Context, p diag.Peek) (diag.Peeked, error) {
 func (a *Agent) export(ctx context.Context, emit func(diag.Record) error) error {
 	err := a.store.Export(ctx, func(r store.Record) error { return emit(a.recordOf(&r)) })
 	if errors.Is(err, store.ErrPartial) {
-		return &diag.AnswerError{Status: http.StatusServiceUnavailable, Problem: diag.Problem{
+		return &diag.AnswerError{Status: http1.StatusServiceUnavailable, Problem: diag.Problem{
 			Message: err.Error() + ": " + a.store.Stats().Opening, Hint: openingHint,
 		}}
 	}

@@ -3,12 +3,12 @@ package agent
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
 	"fieldpost/internal/config"
 	"fieldpost/internal/diag"
+	"fieldpost/internal/http1"
 	"fieldpost/sensors"
 )
 
@@ -70,7 +70,7 @@ func (a *Agent) read(ctx context.Context, s *sensors.Sampler, name string) (diag
 }
 
 func (a *Agent) noSensor(name string) error {
-	return &diag.AnswerError{Status: http.StatusNotFound, Problem: diag.Problem{
+	return &diag.AnswerError{Status: http1.StatusNotFound, Problem: diag.Problem{
 		Message: fmt.Sprintf("no sensor %.64q", name), Hint: "there are: " + strings.Join(a.sensorNames(), ", "),
 	}}
 }

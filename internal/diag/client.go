@@ -2,7 +2,6 @@ package diag
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,10 +10,11 @@ import (
 	"io/fs"
 	"math"
 	"net"
-	"net/http"
 	"net/url"
 	"syscall"
 	"time"
+
+	"fieldpost/internal/http1"
 )
 
 // ErrNoAgent means that nobody listens at the socket.
@@ -37,42 +37,42 @@ func NewClient(path string) *Client { return &Client{Path: path, Within: 15 * ti
 
 // Status asks for the chain and the queue.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	return call[Status](ctx, c, http.MethodGet, "/v1/status", nil)
+	return call[Status](ctx, c, http1.MethodGet, "/v1/status", nil)
 }
 
 // History asks for the last changes.
 func (c *Client) History(ctx context.Context) (History, error) {
-	return call[History](ctx, c, http.MethodGet, "/v1/history", nil)
+	return call[History](ctx, c, http1.MethodGet, "/v1/history", nil)
 }
 
 // Sensors asks for every sensor.
 func (c *Client) Sensors(ctx context.Context) (Sensors, error) {
-	return call[Sensors](ctx, c, http.MethodGet, "/v1/sensors", nil)
+	return call[Sensors](ctx, c, http1.MethodGet, "/v1/sensors", nil)
 }
 
 // ReadSensor has a sample of one sensor taken, and waits for it.
 func (c *Client) ReadSensor(ctx context.Context, name string) (Sensors, error) {
-	return call[Sensors](ctx, c, http.MethodGet, "/v1/sensors/read?"+url.Values{"name": {name}}.Encode(), nil)
+	return call[Sensors](ctx, c, http1.MethodGet, "/v1/sensors/read?"+url.Values{"name": {name}}.Encode(), nil)
 }
 
 // Queue asks for the queue and what was lost.
 func (c *Client) Queue(ctx context.Context) (QueueReport, error) {
-	return call[QueueReport](ctx, c, http.MethodGet, "/v1/queue", nil)
+	return call[QueueReport](ctx, c, http1.MethodGet, "/v1/queue", nil)
 }
 
 // Commands asks for actions and journal.
 func (c *Client) Commands(ctx context.Context) (Commands, error) {
-	return call[Commands](ctx, c, http.MethodGet, "/v1/commands", nil)
+	return call[Commands](ctx, c, http1.MethodGet, "/v1/commands", nil)
 }
 
 // Flush has the queue written to disk and waits for it.
 func (c *Client) Flush(ctx context.Context) (Flushed, error) {
-	return call[Flushed](ctx, c, http.MethodPost, "/v1/flush", nil)
+	return call[Flushed](ctx, c, http1.MethodPost, "/v1/flush", nil)
 }
 
 // Contents asks for the routes there are.
 func (c *Client) Contents(ctx context.Context) (Contents, error) {
-	return call[Contents](ctx, c, http.MethodGet, "/v1/", nil)
+	return call[Contents](ctx, c, http1.MethodGet, "/v1/", nil)
 }
 
 // AnswerError is what an agent said instead of an answer.
@@ -106,7 +106,7 @@ func call[T any](ctx context.Context, c *Client, method, path string, send any) 
 func (c *Client) call(ctx context.Context, method, path string, send, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Within)
 	defer cancel()
-	return c.ask(ctx, method, path, send, func(resp *http.Response) error {
+	return c.ask(ctx, method, path, send, func(resp *http1.Response) error {
 		body, err := readAnswer(resp)
 		if err != nil {
 			return err
@@ -125,7 +125,7 @@ func (e *strangerError) Unwrap() error { return e.error }
 
 // ask has the answer to one request read; what is read must be bounded. An answer
 // that is not 200 is an AnswerError.
-func (c *Client) ask(ctx context.Context, method, path string, send any, read func(*http.Response) error) error {
+func (c *Client) ask(ctx context.Context, method, path string, send any, read func(*http1.Response) error) error {
 	if err := CheckPath(c.Path); err != nil {
 		return err
 	}
@@ -139,22 +139,16 @@ func (c *Client) ask(ctx context.Context, method, path string, send any, read fu
 	return c.explain(err)
 }
 
-// exchange makes one connection, sends one request and reads its answer. It does
-// without http.Transport, which logs what a stranger says unasked.
-func (c *Client) exchange(ctx context.Context, method, path string, send any, read func(*http.Response) error) error {
-	var body io.Reader
+// exchange makes one connection, sends one request and reads its answer.
+func (c *Client) exchange(ctx context.Context, method, path string, send any, read func(*http1.Response) error) error {
+	req := http1.Request{Method: method, Target: path, Host: "agent"}
 	if send != nil {
-		b, err := json.Marshal(send)
+		body, err := json.Marshal(send)
 		if err != nil {
 			return err
 		}
-		body = bytes.NewReader(b)
+		req.Header, req.Body = http1.Header{"Content-Type": {"application/json"}}, body
 	}
-	req, err := http.NewRequest(method, "http://agent"+path, body)
-	if err != nil {
-		return err
-	}
-	req.Close = true
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", c.Path)
 	if err != nil {
 		return err
@@ -166,27 +160,26 @@ func (c *Client) exchange(ctx context.Context, method, path string, send any, re
 		return err
 	}
 	head := &io.LimitedReader{R: conn, N: maxHead}
-	resp, err := http.ReadResponse(bufio.NewReader(head), req)
+	resp, err := http1.ReadResponse(bufio.NewReader(head), method)
 	if err != nil {
 		return err
 	}
 	head.N = math.MaxInt64
-	// The body ends with the connection; closing it would read it to its end first.
-	if resp.StatusCode == http.StatusOK {
+	if resp.Status == http1.StatusOK {
 		return read(resp)
 	}
 	text, err := readAnswer(resp)
 	if err != nil {
 		return err
 	}
-	answer := &AnswerError{Status: resp.StatusCode}
+	answer := &AnswerError{Status: resp.Status}
 	if json.Unmarshal(text, &answer.Problem) != nil || answer.Message == "" {
-		return &strangerError{fmt.Errorf("it said %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))}
+		return &strangerError{fmt.Errorf("it said %d %s", resp.Status, http1.StatusText(resp.Status))}
 	}
 	return answer
 }
 
-func readAnswer(resp *http.Response) ([]byte, error) {
+func readAnswer(resp *http1.Response) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && len(body) > maxAnswer {
 		err = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)

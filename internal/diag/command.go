@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net/http"
 	"time"
+
+	"fieldpost/internal/http1"
 )
 
 const (
@@ -46,5 +47,5 @@ func (c *Client) Command(ctx context.Context, r CommandRequest) (CommandAnswer, 
 		within = defaultCommand.Seconds()
 	}
 	patient.Within = time.Duration(within*float64(time.Second)) + 2*ownWait
-	return call[CommandAnswer](ctx, &patient, http.MethodPost, "/v1/commands", r)
+	return call[CommandAnswer](ctx, &patient, http1.MethodPost, "/v1/commands", r)
 }

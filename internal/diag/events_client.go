@@ -8,10 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"fieldpost/internal/http1"
 )
 
 // maxEventLine is the longest line that a client takes, in bytes.
@@ -50,7 +51,7 @@ func (c *Client) lines(ctx context.Context, path string, endless bool, opened fu
 	defer cancel(nil)
 	idle := time.AfterFunc(c.Within, func() { cancel(context.DeadlineExceeded) })
 	defer idle.Stop()
-	err := c.ask(ctx, http.MethodGet, path, nil, func(resp *http.Response) error {
+	err := c.ask(ctx, http1.MethodGet, path, nil, func(resp *http1.Response) error {
 		if opened != nil {
 			opened()
 		}

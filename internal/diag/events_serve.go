@@ -4,20 +4,21 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
+
+	"fieldpost/internal/http1"
 )
 
 // follow streams events as server-sent events.
 // Source: WHATWG HTML, section 9.2 "Server-sent events".
-func (s *Server) follow() func(context.Context, request, http.ResponseWriter) error {
+func (s *Server) follow() func(context.Context, request, *http1.Answer) error {
 	e := s.o.Provider.Events
 	if e == nil {
 		return nil
 	}
-	return func(ctx context.Context, r request, w http.ResponseWriter) error {
+	return func(ctx context.Context, r request, w *http1.Answer) error {
 		types, err := typesOf(r)
 		if err != nil {
 			return err
@@ -29,10 +30,7 @@ func (s *Server) follow() func(context.Context, request, http.ResponseWriter) er
 		defer leave()
 		f := e.follow(types)
 		defer e.leave(f)
-		c := &chunks{w: w, control: http.NewResponseController(w), within: s.o.StallWithin, kind: "text/event-stream"}
-		if err := c.control.SetReadDeadline(time.Time{}); err != nil {
-			return err
-		}
+		c := &chunks{w: w, within: s.o.StallWithin, kind: "text/event-stream"}
 		beat := time.NewTicker(s.o.Heartbeat)
 		defer beat.Stop()
 		b := bytes.NewBufferString(": events follow\n\n")
@@ -63,7 +61,7 @@ func (s *Server) joinStreams() (leave func(), err error) {
 	case s.streams <- struct{}{}:
 		return func() { <-s.streams }, nil
 	default:
-		return nil, refusal(http.StatusServiceUnavailable, fmt.Sprintf("%d readers follow events or the log already", cap(s.streams)), "end one of them")
+		return nil, refusal(http1.StatusServiceUnavailable, fmt.Sprintf("%d readers follow events or the log already", cap(s.streams)), "end one of them")
 	}
 }
 

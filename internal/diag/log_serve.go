@@ -5,10 +5,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
+
+	"fieldpost/internal/http1"
 )
 
 const textKind = "text/plain; charset=utf-8"
@@ -25,12 +26,12 @@ type logRequest struct {
 
 // log answers with the end of the log as text, and goes on when it is followed. A
 // reader that is overtaken by the ring is told how many lines it has missed.
-func (s *Server) log() func(context.Context, request, http.ResponseWriter) error {
+func (s *Server) log() func(context.Context, request, *http1.Answer) error {
 	ring := s.o.Provider.Log
 	if ring == nil {
 		return nil
 	}
-	return func(ctx context.Context, r request, w http.ResponseWriter) error {
+	return func(ctx context.Context, r request, w *http1.Answer) error {
 		want, err := logOf(r)
 		if err != nil {
 			return err
@@ -42,10 +43,7 @@ func (s *Server) log() func(context.Context, request, http.ResponseWriter) error
 			}
 			defer leave()
 		}
-		c := &chunks{w: w, control: http.NewResponseController(w), within: s.o.StallWithin, kind: textKind}
-		if err := c.control.SetReadDeadline(time.Time{}); err != nil {
-			return err
-		}
+		c := &chunks{w: w, within: s.o.StallWithin, kind: textKind}
 		beat := time.NewTicker(s.o.Heartbeat)
 		defer beat.Stop()
 		var b bytes.Buffer

@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net/http"
+
+	"fieldpost/internal/http1"
 )
 
 // MaxLevelForS is the longest time for which a level can be set, in seconds.
@@ -43,10 +44,10 @@ func levelRequestOf(r request) (SetLogLevel, error) {
 
 // LogLevel asks for the level of the log.
 func (c *Client) LogLevel(ctx context.Context) (LogLevel, error) {
-	return call[LogLevel](ctx, c, http.MethodGet, "/v1/loglevel", nil)
+	return call[LogLevel](ctx, c, http1.MethodGet, "/v1/loglevel", nil)
 }
 
 // SetLogLevel sets it.
 func (c *Client) SetLogLevel(ctx context.Context, s SetLogLevel) (LogLevel, error) {
-	return call[LogLevel](ctx, c, http.MethodPost, "/v1/loglevel", s)
+	return call[LogLevel](ctx, c, http1.MethodPost, "/v1/loglevel", s)
 }

@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"context"
 	"math"
-	"net/http"
 	"strconv"
 	"strings"
+
+	"fieldpost/internal/http1"
 )
 
 // metricsKind is the content type of GET /v1/metrics.
@@ -100,7 +101,7 @@ func (c *Client) Metrics(ctx context.Context) ([]byte, error) { return c.raw(ctx
 func (c *Client) raw(ctx context.Context, path string) (body []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Within)
 	defer cancel()
-	err = c.ask(ctx, http.MethodGet, path, nil, func(resp *http.Response) (err error) {
+	err = c.ask(ctx, http1.MethodGet, path, nil, func(resp *http1.Response) (err error) {
 		body, err = readAnswer(resp)
 		return err
 	})

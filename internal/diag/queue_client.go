@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
+
+	"fieldpost/internal/http1"
 )
 
 // Peek asks for the records that are drained next.
@@ -19,27 +20,27 @@ func (c *Client) Peek(ctx context.Context, p Peek) (Peeked, error) {
 	if p.Class != "" {
 		q.Set("class", p.Class)
 	}
-	return call[Peeked](ctx, c, http.MethodGet, "/v1/queue/peek?"+q.Encode(), nil)
+	return call[Peeked](ctx, c, http1.MethodGet, "/v1/queue/peek?"+q.Encode(), nil)
 }
 
 // Dead asks for the dead letters.
 func (c *Client) Dead(ctx context.Context) (DeadLetters, error) {
-	return call[DeadLetters](ctx, c, http.MethodGet, "/v1/queue/dead", nil)
+	return call[DeadLetters](ctx, c, http1.MethodGet, "/v1/queue/dead", nil)
 }
 
 // DeadShow asks for one dead letter with its body.
 func (c *Client) DeadShow(ctx context.Context, id string) (DeadRecord, error) {
-	return call[DeadRecord](ctx, c, http.MethodGet, "/v1/queue/dead/show?"+url.Values{"id": {id}}.Encode(), nil)
+	return call[DeadRecord](ctx, c, http1.MethodGet, "/v1/queue/dead/show?"+url.Values{"id": {id}}.Encode(), nil)
 }
 
 // RetryDead has dead letters put back into the queue.
 func (c *Client) RetryDead(ctx context.Context, s Selection) (Changed, error) {
-	return call[Changed](ctx, c, http.MethodPost, "/v1/queue/dead/retry", s)
+	return call[Changed](ctx, c, http1.MethodPost, "/v1/queue/dead/retry", s)
 }
 
 // DropDead has dead letters given up.
 func (c *Client) DropDead(ctx context.Context, s Selection) (Changed, error) {
-	return call[Changed](ctx, c, http.MethodPost, "/v1/queue/dead/drop", s)
+	return call[Changed](ctx, c, http1.MethodPost, "/v1/queue/dead/drop", s)
 }
 
 // Export copies every queued record to w, one JSON object per line, and returns
@@ -50,7 +51,7 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (records int, err erro
 	defer cancel(nil)
 	idle := time.AfterFunc(c.Within, func() { cancel(context.DeadlineExceeded) })
 	defer idle.Stop()
-	err = c.ask(ctx, http.MethodGet, "/v1/queue/export", nil, func(resp *http.Response) error {
+	err = c.ask(ctx, http1.MethodGet, "/v1/queue/export", nil, func(resp *http1.Response) error {
 		chunk := make([]byte, chunkBytes)
 		for {
 			n, err := resp.Body.Read(chunk)
@@ -84,12 +85,12 @@ type writeError struct{ error }
 func (e *writeError) Unwrap() error { return e.error }
 
 // trailed returns what the agent said behind an export.
-func trailed(resp *http.Response) error {
+func trailed(resp *http1.Response) error {
 	text := resp.Trailer.Get(problemTrailer)
 	if text == "" {
 		return nil
 	}
-	answer := &AnswerError{Status: resp.StatusCode}
+	answer := &AnswerError{Status: resp.Status}
 	if json.Unmarshal([]byte(text), &answer.Problem) != nil || answer.Message == "" {
 		return &strangerError{fmt.Errorf("its export ended with %q", clean(text))}
 	}

@@ -5,13 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"fieldpost/internal/http1"
 )
 
 // defaultPeek is how many records a peek returns when it does not say.
@@ -21,7 +22,7 @@ const defaultPeek = 10
 type route struct {
 	Route
 	answer func(context.Context, request) (any, error)
-	stream func(context.Context, request, http.ResponseWriter) error
+	stream func(context.Context, request, *http1.Answer) error
 	within time.Duration // for the answer; 0 = ServerOptions.AnswerWithin
 }
 
@@ -35,33 +36,33 @@ type request struct {
 func (s *Server) table() []route {
 	p := s.o.Provider
 	all := []route{
-		{Route: Route{Method: http.MethodGet, Path: "/v1/", Help: "this table of contents"}, answer: s.contents},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/status", Help: "the chain from board to hub, and the queue"}, answer: answer(p.Status)},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/history", Help: "the last changes of parts and sensors"}, answer: answer(p.History)},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/events", Help: "what happens, live, as server-sent events", Params: "types"}, stream: s.follow()},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/sensors", Help: "every sensor with its last reading"}, answer: answer(p.Sensors)},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/sensors/read", Help: "a sample of one sensor, taken now", Params: "name"}, answer: about(p.ReadSensor, nameOf)},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/queue", Help: "the queue, what was lost, dead letters"}, answer: answer(p.Queue)},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/queue/peek", Help: "the records that are drained next", Params: "class, n"}, answer: about(p.Peek, peekOf)},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/queue/export", Help: "every queued record, as JSON lines"}, stream: s.export()},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/queue/dead", Help: "the dead letters, without their bodies"}, answer: answer(p.Dead)},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/queue/dead/show", Help: "one dead letter, whole", Params: "id"}, answer: about(p.DeadShow, idOf)},
-		{Route: Route{Method: http.MethodPost, Path: "/v1/queue/dead/retry", Changes: true, Help: "put dead letters back into the queue", Params: "ids or all"},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/", Help: "this table of contents"}, answer: s.contents},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/status", Help: "the chain from board to hub, and the queue"}, answer: answer(p.Status)},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/history", Help: "the last changes of parts and sensors"}, answer: answer(p.History)},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/events", Help: "what happens, live, as server-sent events", Params: "types"}, stream: s.follow()},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/sensors", Help: "every sensor with its last reading"}, answer: answer(p.Sensors)},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/sensors/read", Help: "a sample of one sensor, taken now", Params: "name"}, answer: about(p.ReadSensor, nameOf)},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/queue", Help: "the queue, what was lost, dead letters"}, answer: answer(p.Queue)},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/queue/peek", Help: "the records that are drained next", Params: "class, n"}, answer: about(p.Peek, peekOf)},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/queue/export", Help: "every queued record, as JSON lines"}, stream: s.export()},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/queue/dead", Help: "the dead letters, without their bodies"}, answer: answer(p.Dead)},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/queue/dead/show", Help: "one dead letter, whole", Params: "id"}, answer: about(p.DeadShow, idOf)},
+		{Route: Route{Method: http1.MethodPost, Path: "/v1/queue/dead/retry", Changes: true, Help: "put dead letters back into the queue", Params: "ids or all"},
 			answer: about(p.RetryDead, selectionOf)},
-		{Route: Route{Method: http.MethodPost, Path: "/v1/queue/dead/drop", Changes: true, Help: "give dead letters up, and count them as lost", Params: "ids or all"},
+		{Route: Route{Method: http1.MethodPost, Path: "/v1/queue/dead/drop", Changes: true, Help: "give dead letters up, and count them as lost", Params: "ids or all"},
 			answer: about(p.DropDead, selectionOf)},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/commands", Help: "what may be commanded and what was"}, answer: answer(p.Commands)},
-		{Route: Route{Method: http.MethodPost, Path: "/v1/commands", Changes: true, Help: "carry out a command", Params: "id, name, args, within_s"},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/commands", Help: "what may be commanded and what was"}, answer: answer(p.Commands)},
+		{Route: Route{Method: http1.MethodPost, Path: "/v1/commands", Changes: true, Help: "carry out a command", Params: "id, name, args, within_s"},
 			answer: about(p.Command, commandOf), within: maxCommand + ownWait},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/log", Help: "the end of the log, as text", Params: "lines, level, follow"}, stream: s.log()},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/loglevel", Help: "the least level that is logged"}, answer: answer(p.LogLevel)},
-		{Route: Route{Method: http.MethodPost, Path: "/v1/loglevel", Changes: true, Help: "set that, for a while or until the restart", Params: "level, for_s"},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/log", Help: "the end of the log, as text", Params: "lines, level, follow"}, stream: s.log()},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/loglevel", Help: "the least level that is logged"}, answer: answer(p.LogLevel)},
+		{Route: Route{Method: http1.MethodPost, Path: "/v1/loglevel", Changes: true, Help: "set that, for a while or until the restart", Params: "level, for_s"},
 			answer: about(p.SetLogLevel, levelRequestOf)},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/metrics", Help: "figures in the text format of Prometheus"}, answer: metrics(p.Metrics)},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/pprof/heap", Owner: true, Help: "a profile of the memory in use"}, answer: memory(false)},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/pprof/allocs", Owner: true, Help: "a profile of all memory that was ever taken"}, answer: memory(true)},
-		{Route: Route{Method: http.MethodGet, Path: "/v1/pprof/goroutine", Owner: true, Help: "what every goroutine does"}, answer: goroutines},
-		{Route: Route{Method: http.MethodPost, Path: "/v1/flush", Changes: true, Help: "write the queue to disk now"}, answer: answer(p.Flush)},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/metrics", Help: "figures in the text format of Prometheus"}, answer: metrics(p.Metrics)},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/pprof/heap", Owner: true, Help: "a profile of the memory in use"}, answer: memory(false)},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/pprof/allocs", Owner: true, Help: "a profile of all memory that was ever taken"}, answer: memory(true)},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/pprof/goroutine", Owner: true, Help: "what every goroutine does"}, answer: goroutines},
+		{Route: Route{Method: http1.MethodPost, Path: "/v1/flush", Changes: true, Help: "write the queue to disk now"}, answer: answer(p.Flush)},
 	}
 	return slices.DeleteFunc(all, func(r route) bool { return r.answer == nil && r.stream == nil })
 }
@@ -167,4 +168,4 @@ func (r request) only(names ...string) error {
 	return nil
 }
 
-func badRequest(message, hint string) error { return refusal(http.StatusBadRequest, message, hint) }
+func badRequest(message, hint string) error { return refusal(http1.StatusBadRequest, message, hint) }

@@ -7,14 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
+
+	"fieldpost/internal/http1"
 )
 
 // Provider is where the answers come from. Every function returns when its
@@ -58,7 +57,7 @@ type ServerOptions struct {
 	StallWithin  time.Duration // each part of what is followed must be taken; default 60 s
 	Heartbeat    time.Duration // between two signs of life to who follows; default DefaultHeartbeat
 	StopWithin   time.Duration // requests under way at the end may finish; default 1 s
-	MaxHead      int           // bytes of a request's head, to which net/http adds 4096; default 8192 bytes
+	MaxHead      int64         // bytes of a request's head; default 8192 bytes
 	MaxBody      int64         // bytes of a request's body; default 65536 bytes
 	MaxConns     int           // connections at once, further ones wait; default 24
 	MaxStreams   int           // of these, readers of events and log that stay; default 8
@@ -102,120 +101,72 @@ func NewServer(o ServerOptions) *Server {
 // Serve answers until ctx ends, then closes l and returns nil. It returns an
 // error when l fails before.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	few := &fewConns{Listener: l, slots: make(chan struct{}, s.o.MaxConns), closed: make(chan struct{})}
-	h := &http.Server{
-		Handler:           s,
-		ReadHeaderTimeout: s.o.HeaderWithin,
-		ReadTimeout:       s.o.ReadWithin,
-		WriteTimeout:      s.o.WriteWithin,
-		IdleTimeout:       s.o.ReadWithin,
-		MaxHeaderBytes:    s.o.MaxHead,
-		ErrorLog:          slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ConnContext:       withPeer,
-		ConnState: func(_ net.Conn, state http.ConnState) {
-			if state == http.StateClosed {
-				<-few.slots
-			}
-		},
+	h := &http1.Server{
+		Handler:       s.handle,
+		HeadWithin:    s.o.HeaderWithin,
+		RequestWithin: s.o.ReadWithin,
+		AnswerWithin:  s.o.WriteWithin,
+		StopWithin:    s.o.StopWithin,
+		MaxHead:       s.o.MaxHead,
+		MaxConns:      s.o.MaxConns,
+		ConnContext:   withPeer,
+		Log:           s.o.Log,
 	}
-	served := make(chan error, 1)
-	go func() { served <- h.Serve(few) }()
-	select {
-	case err := <-served:
-		_ = h.Close()
-		if ctx.Err() != nil {
-			return nil
-		}
+	if err := h.Serve(ctx, l); err != nil {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
-	case <-ctx.Done():
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.o.StopWithin)
-	defer cancel()
-	if h.Shutdown(stop) != nil {
-		_ = h.Close()
-	}
-	<-served
 	return nil
 }
 
-// fewConns accepts a connection only while there is a slot for it. The slot is
-// given back by the server's ConnState.
-type fewConns struct {
-	net.Listener
-	slots  chan struct{}
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (l *fewConns) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.slots
-	}
-	return c, err
-}
-
-func (l *fewConns) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
-}
-
-// ServeHTTP finds the route of a request and answers in JSON, whatever happens.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// handle finds the route of a request and answers in JSON, whatever happens.
+func (s *Server) handle(ctx context.Context, w *http1.Answer, r *http1.Asked) {
 	found, methods := s.find(r)
 	switch {
 	case methods == nil:
-		reply(w, http.StatusNotFound, Problem{"no such route: " + clean(r.URL.Path), "GET /v1/ lists them"})
+		reply(w, http1.StatusNotFound, Problem{"no such route: " + clean(r.URL.Path), "GET /v1/ lists them"})
 		return
 	case found == nil:
 		w.Header().Set("Allow", strings.Join(methods, ", "))
-		reply(w, http.StatusMethodNotAllowed, Problem{clean(r.Method) + " is not possible here", "use " + strings.Join(methods, ", ")})
+		reply(w, http1.StatusMethodNotAllowed, Problem{clean(r.Method) + " is not possible here", "use " + strings.Join(methods, ", ")})
 		return
 	}
 	if found.Changes || found.Owner {
-		if err := isOwner(r.Context(), found.Changes); err != nil {
-			reply(w, http.StatusForbidden, Problem{err.Error(), "run it as root or as the agent's user"})
+		if err := isOwner(ctx, found.Changes); err != nil {
+			reply(w, http1.StatusForbidden, Problem{err.Error(), "run it as root or as the agent's user"})
 			return
 		}
 	}
-	if err := s.serve(w, r, found); err != nil {
+	if err := s.serve(ctx, w, r, found); err != nil {
 		replyError(w, err)
 	}
 }
 
 // serve answers a request that may be answered. What it returns is still to be said.
-func (s *Server) serve(w http.ResponseWriter, r *http.Request, found *route) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.o.MaxBody))
+func (s *Server) serve(ctx context.Context, w *http1.Answer, r *http1.Asked, found *route) error {
+	body, err := r.ReadBody(s.o.MaxBody)
 	if err != nil {
-		var large *http.MaxBytesError
+		var large *http1.TooLargeError
 		if errors.As(err, &large) {
-			return refusal(http.StatusRequestEntityTooLarge, fmt.Sprintf("request is larger than %d bytes", large.Limit), "")
+			return refusal(http1.StatusRequestEntityTooLarge, large.Error(), "")
 		}
-		return refusal(http.StatusBadRequest, "request was not received: "+err.Error(), "")
+		return refusal(http1.StatusBadRequest, "request was not received: "+err.Error(), "")
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return refusal(http.StatusBadRequest, "query: "+err.Error(), "")
+		return refusal(http1.StatusBadRequest, "query: "+err.Error(), "")
 	}
 	q := request{query: query, body: body}
 	if found.stream != nil {
-		return found.stream(r.Context(), q, w)
+		return found.stream(ctx, q, w)
 	}
 	within := s.o.AnswerWithin
 	if found.within > 0 {
 		within = found.within
-		control := http.NewResponseController(w)
-		if err := errors.Join(control.SetReadDeadline(time.Time{}), control.SetWriteDeadline(time.Now().Add(within+s.o.WriteWithin))); err != nil {
+		if err := w.SetWriteDeadline(time.Now().Add(within + s.o.WriteWithin)); err != nil {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), within)
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	answer, err := found.answer(ctx, q)
 	if err != nil {
@@ -226,12 +177,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, found *route) err
 		_, _ = w.Write(text.body)
 		return nil
 	}
-	reply(w, http.StatusOK, answer)
+	reply(w, http1.StatusOK, answer)
 	return nil
 }
 
 // find returns the route of a request, and the methods that its path has.
-func (s *Server) find(r *http.Request) (found *route, methods []string) {
+func (s *Server) find(r *http1.Asked) (found *route, methods []string) {
 	for i := range s.routes {
 		if s.routes[i].Path != r.URL.Path {
 			continue
@@ -245,7 +196,7 @@ func (s *Server) find(r *http.Request) (found *route, methods []string) {
 }
 
 // replyError says what went wrong, with the status that its kind has.
-func replyError(w http.ResponseWriter, err error) {
+func replyError(w *http1.Answer, err error) {
 	status, problem := problemOf(err)
 	reply(w, status, problem)
 }
@@ -256,9 +207,9 @@ func problemOf(err error) (status int, p Problem) {
 	case errors.As(err, &answer):
 		return answer.Status, answer.Problem
 	case errors.Is(err, context.DeadlineExceeded):
-		return http.StatusGatewayTimeout, Problem{err.Error(), Hint(err)}
+		return http1.StatusGatewayTimeout, Problem{err.Error(), Hint(err)}
 	}
-	return http.StatusInternalServerError, Problem{err.Error(), Hint(err)}
+	return http1.StatusInternalServerError, Problem{err.Error(), Hint(err)}
 }
 
 // refusal is an answer that is none, with the status to give it.
@@ -267,11 +218,11 @@ func refusal(status int, message, hint string) error {
 }
 
 // reply encodes before it writes, so that what cannot be encoded is a 500.
-func reply(w http.ResponseWriter, status int, body any) {
+func reply(w *http1.Answer, status int, body any) {
 	var b bytes.Buffer
 	if err := json.NewEncoder(&b).Encode(body); err != nil {
 		b.Reset()
-		status = http.StatusInternalServerError
+		status = http1.StatusInternalServerError
 		_ = json.NewEncoder(&b).Encode(Problem{Message: "encode answer: " + err.Error()})
 	}
 	w.Header().Set("Content-Type", "application/json")

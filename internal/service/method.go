@@ -4,9 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"time"
+
+	"fieldpost/internal/http1"
 )
 
 // Method is a direct method to call.
@@ -42,7 +43,7 @@ func (r *REST) InvokeMethod(ctx context.Context, deviceID string, m Method) (Met
 		body["payload"] = m.Payload
 	}
 	var result MethodResult
-	err := r.call(ctx, "call "+m.Name+" on "+deviceID, http.MethodPost, twinPath(deviceID)+"/methods", nil, body, &result, m.ConnectTimeout+m.ResponseTimeout)
+	err := r.call(ctx, "call "+m.Name+" on "+deviceID, http1.MethodPost, twinPath(deviceID)+"/methods", nil, body, &result, m.ConnectTimeout+m.ResponseTimeout)
 	return result, err
 }
 
@@ -52,6 +53,6 @@ func (r *REST) PurgeQueue(ctx context.Context, deviceID string) (int, error) {
 	var purged struct {
 		Total int `json:"totalMessagesPurged"`
 	}
-	err := r.call(ctx, "purge the queue of "+deviceID, http.MethodDelete, "/devices/"+url.PathEscape(deviceID)+"/commands", nil, nil, &purged, 0)
+	err := r.call(ctx, "purge the queue of "+deviceID, http1.MethodDelete, "/devices/"+url.PathEscape(deviceID)+"/commands", nil, nil, &purged, 0)
 	return purged.Total, err
 }

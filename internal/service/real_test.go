@@ -62,7 +62,6 @@ func TestRealHub(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
 	if _, err := r.Twin(ctx, "nobody-"+rand.Text()); !errors.As(err, &said) || said.Hint() == "" {
 		t.Errorf("twin of an unknown device: %v", err)
 	}

@@ -1,19 +1,19 @@
 package service
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
-	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
+	"fieldpost/internal/http1"
 	"fieldpost/uplink/auth"
 )
 
@@ -24,16 +24,17 @@ const (
 )
 
 // REST asks a hub for what it offers services over HTTPS alone: twins, direct
-// methods and the purge of a queue. Its methods may be called from several
-// goroutines.
+// methods and the purge of a queue, each over a connection of its own. Its methods
+// may be called from several goroutines.
 type REST struct {
 	cs      auth.ConnectionString
-	http    *http.Client
+	addr    string
+	tls     *tls.Config
 	timeout time.Duration
 	life    time.Duration
 }
 
-// NewREST prepares calls; it connects with the first. Of opts, Addr is the HTTPS
+// NewREST prepares calls, and connects to nothing. Of opts, Addr is the HTTPS
 // address, port 443 by default, and ConsumerGroup is not used. Errors: ErrConfig.
 func NewREST(opts Options) (*REST, error) {
 	cs, err := opts.prepare()
@@ -44,63 +45,42 @@ func NewREST(opts Options) (*REST, error) {
 	if addr == "" {
 		addr = net.JoinHostPort(withoutPort(cs.HostName), httpsPort)
 	}
-	dialer := &net.Dialer{Timeout: opts.Timeout}
-	transport := &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "tcp", addr)
-		},
-		TLSClientConfig: &tls.Config{
-			ServerName:   withoutPort(cs.HostName),
-			RootCAs:      opts.RootCAs,
-			MinVersion:   tls.VersionTLS12,
-			KeyLogWriter: opts.KeyLog,
-		},
-		TLSHandshakeTimeout: opts.Timeout,
+	config := &tls.Config{
+		ServerName:   withoutPort(cs.HostName),
+		RootCAs:      opts.RootCAs,
+		MinVersion:   tls.VersionTLS12,
+		KeyLogWriter: opts.KeyLog,
 	}
-	return &REST{cs: cs, http: &http.Client{Transport: transport}, timeout: opts.Timeout, life: opts.TokenLife}, nil
+	return &REST{cs: cs, addr: addr, tls: config, timeout: opts.Timeout, life: opts.TokenLife}, nil
 }
 
-// Close closes the connections that are idle.
-func (r *REST) Close() { r.http.CloseIdleConnections() }
-
 // call does one request and decodes the reply into to. A refusal is a *HubError.
-func (r *REST) call(ctx context.Context, op, method, path string, header http.Header, body, to any, wait time.Duration) error {
+func (r *REST) call(ctx context.Context, op, method, path string, header http1.Header, body, to any, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout+wait)
 	defer cancel()
-	var content io.Reader
+	request := &http1.Request{
+		Method: method, Target: path + "?api-version=" + apiVersion, Host: withoutPort(r.cs.HostName), Header: http1.Header{},
+	}
 	if body != nil {
 		text, err := json.Marshal(body)
 		if err != nil {
 			return fmt.Errorf("%s: %w: %w", op, ErrConfig, err)
 		}
-		content = bytes.NewReader(text)
+		request.Body = text
 	}
-	target := "https://" + withoutPort(r.cs.HostName) + path + "?api-version=" + apiVersion
-	request, err := http.NewRequestWithContext(ctx, method, target, content)
-	if err != nil {
-		return fmt.Errorf("%s: %w: %w", op, ErrConfig, err)
-	}
-	for name := range header {
-		request.Header.Set(name, header.Get(name))
-	}
+	maps.Copy(request.Header, header)
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	audience := r.cs.Audience()
 	token := r.cs.SharedAccessKey.Sign(audience, r.cs.SharedAccessKeyName, time.Now().Add(r.life))
 	request.Header.Set("Authorization", token.Reveal())
-	reply, err := r.http.Do(request)
+	reply, text, err := r.exchange(ctx, request)
+	if ended := context.Cause(ctx); err != nil && ended != nil {
+		err = ended
+	}
 	if err != nil {
-		var said *url.Error // repeats method and address: op says it better
-		if errors.As(err, &said) {
-			err = said.Err
-		}
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	defer reply.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(reply.Body, maxRESTReply))
-	if err != nil {
-		return fmt.Errorf("%s: read the answer: %w", op, err)
-	}
-	if reply.StatusCode/100 != 2 {
+	if reply.Status/100 != 2 {
 		return restError(op, reply, text)
 	}
 	if err := json.Unmarshal(text, to); err != nil {
@@ -109,11 +89,36 @@ func (r *REST) call(ctx context.Context, op, method, path string, header http.He
 	return nil
 }
 
+// exchange sends one request and returns the answer with its body.
+func (r *REST) exchange(ctx context.Context, request *http1.Request) (*http1.Response, []byte, error) {
+	conn, err := (&tls.Dialer{NetDialer: &net.Dialer{Timeout: r.timeout}, Config: r.tls}).DialContext(ctx, "tcp", r.addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	request.Header.Set("Connection", "close")
+	if err := request.Write(conn); err != nil {
+		return nil, nil, err
+	}
+	in := bufio.NewReader(io.LimitReader(conn, maxRESTReply))
+	reply, err := http1.ReadResponse(in, request.Method)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the answer: %w", err)
+	}
+	text, err := io.ReadAll(reply.Body)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the answer: %w", err)
+	}
+	return reply, text, nil
+}
+
 // restError makes a HubError of a refusal. Hubs wrap in {"Message": ..} the
 // description they give over AMQP, or ErrorCode:NAME;SENTENCE, or give either bare,
 // or words alone.
-func restError(op string, reply *http.Response, text []byte) *HubError {
-	h := &HubError{Op: op, Condition: "HTTP " + reply.Status}
+func restError(op string, reply *http1.Response, text []byte) *HubError {
+	h := &HubError{Op: op, Condition: strings.TrimSpace(fmt.Sprint("HTTP ", reply.Status, " ", http1.StatusText(reply.Status)))}
 	var wrapped struct{ Message, ExceptionMessage string }
 	if err := json.Unmarshal(text, &wrapped); err != nil {
 		wrapped.Message = string(bytes.TrimSpace(text))

@@ -38,7 +38,6 @@ func (b *bench) rest() *service.REST {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(c.Close)
 	return c
 }
 
@@ -162,7 +161,6 @@ func TestRESTErrorForms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
 	for body, want := range map[string]service.HubError{
 		`{"Message":` + string(quoted) + `,"ExceptionMessage":""}`: {Code: 404103, TrackingID: "t-1", Text: "Timed out waiting for device to connect."},
 		described: {Code: 404103, TrackingID: "t-1", Text: "Timed out waiting for device to connect."},

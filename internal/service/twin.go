@@ -3,9 +3,10 @@ package service
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"net/url"
 	"strings"
+
+	"fieldpost/internal/http1"
 )
 
 // Twin is a device's twin.
@@ -34,7 +35,7 @@ type TwinUpdate struct {
 // Twin reads the twin of a device, or of a module named DEVICE/MODULE. Errors: *HubError, and those of the network.
 func (r *REST) Twin(ctx context.Context, deviceID string) (Twin, error) {
 	var t Twin
-	err := r.call(ctx, "read twin of "+deviceID, http.MethodGet, twinPath(deviceID), nil, nil, &t, 0)
+	err := r.call(ctx, "read twin of "+deviceID, http1.MethodGet, twinPath(deviceID), nil, nil, &t, 0)
 	return t, err
 }
 
@@ -48,15 +49,15 @@ func (r *REST) UpdateTwin(ctx context.Context, deviceID string, u TwinUpdate) (T
 	if u.Desired != nil {
 		body["properties"] = map[string]any{"desired": u.Desired}
 	}
-	method, match := http.MethodPatch, "*"
+	method, match := http1.MethodPatch, "*"
 	if u.Replace {
-		method = http.MethodPut
+		method = http1.MethodPut
 	}
 	if u.IfMatch != "" {
 		match = `"` + u.IfMatch + `"`
 	}
 	var t Twin
-	err := r.call(ctx, "change twin of "+deviceID, method, twinPath(deviceID), http.Header{"If-Match": {match}}, body, &t, 0)
+	err := r.call(ctx, "change twin of "+deviceID, method, twinPath(deviceID), http1.Header{"If-Match": {match}}, body, &t, 0)
 	return t, err
 }
 
