@@ -21,8 +21,8 @@ func steps(all []described) []string {
 	return found
 }
 
-// top lists the first words of commands.
-func top(all []described) []described {
+// firstWords lists the first words of commands.
+func firstWords(all []described) []described {
 	return slices.DeleteFunc(slices.Clone(all), func(c described) bool { return strings.Contains(c.name, " ") })
 }
 
@@ -99,7 +99,7 @@ _fieldpost() {
 	case $name in
 `, madeBy, quoted(steps(all), "|"), quoted(valued(all, true), "|"), quoted(valued(all, false), "|"))
 	var first []string
-	for _, c := range top(all) {
+	for _, c := range firstWords(all) {
 		first = append(first, c.name)
 	}
 	fmt.Fprintf(&b, "\t'') words='%s help' ;;\n", strings.Join(first, " "))
@@ -137,7 +137,7 @@ case $name in
 		fmt.Fprintf(&b, "('%s') offers=(%s) ;;\n", name, quoted(offers(all, name, below, flags, ":"), " "))
 	}
 	var first []string
-	for _, c := range top(all) {
+	for _, c := range firstWords(all) {
 		first = append(first, c.name)
 	}
 	offer("", first, nil)
@@ -186,7 +186,7 @@ for program in agent fieldpost
 		fmt.Fprintf(&b, "\tcomplete -c $program -n %s %s -d %s\n",
 			fishQuoted("string match -q -- "+fishQuoted(at)+" (__fieldpost_command)"), rest, fishQuoted(text))
 	}
-	for _, c := range top(all) {
+	for _, c := range firstWords(all) {
 		offer("", "-a "+c.name, c.summary)
 	}
 	for _, c := range all {
