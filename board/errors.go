@@ -73,8 +73,11 @@ func (e *Error) Hint() string {
 	if e.Op == "reboot" {
 		return "run the agent under systemd with a user that polkit lets reboot, as root, or with AmbientCapabilities=CAP_SYS_BOOT"
 	}
-	if strings.Contains(e.Thing, "watchdog ") {
+	switch {
+	case strings.Contains(e.Thing, "watchdog "):
 		return e.dogHint()
+	case strings.HasPrefix(e.Thing, "light "):
+		return "name a folder of /sys/class/leds or a line, which the agent's user may write"
 	}
 	var bound *BoundError
 	isBus := strings.HasPrefix(e.Thing, "/dev/i2c")

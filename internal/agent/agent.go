@@ -58,6 +58,7 @@ type Agent struct {
 	leaves   chan error // has how a command wants Run to end
 
 	watchdog  *watchdog
+	light     *board.Light                // nil = none
 	seen      atomic.Pointer[diag.Status] // by watch, at its last look
 	lastStall *diag.Stall                 // of the run before; nil = none
 
@@ -120,6 +121,7 @@ func New(cfg *config.Config, parts Parts) *Agent {
 		Log:        parts.Log.With("part", "link"),
 	}, a.tenants()...)
 	a.watchdog = a.newWatchdog()
+	a.light = a.newLight()
 	return a
 }
 
@@ -153,7 +155,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		log.Warn("newest known time not read", "err", err, "hint", "the file is written anew; until the clock is set, time goes by the date of the build")
 	}
 	floor := start(ctx, a.floor.Run)
-	dogs := start(ctx, a.watchdog.run)
+	dogs := start(ctx, a.watchdog.run, a.shine)
 	queue := start(ctx, a.store.Run)
 	answers := start(ctx, func(ctx context.Context) error { return a.serve(ctx, socket) }, a.watch.run)
 	a.outputs.start()

@@ -53,13 +53,15 @@ func (a *Agent) board() board.Identity {
 
 // boardOf tells how the board is.
 func (a *Agent) boardOf() diag.Board {
-	return diag.Board{Watchdog: a.watchdog.shown(), LastStall: a.lastStall}
+	return diag.Board{Watchdog: a.watchdog.shown(), LastStall: a.lastStall, Light: a.lightOf()}
 }
 
 func (a *Agent) boardPart(b diag.Board) diag.Part {
 	p := diag.Part{Part: "board", State: diag.OK, Reason: a.board().Model}
 	if b.Watchdog.Fault != "" {
 		p.Reason, p.Hint = b.Watchdog.Fault, b.Watchdog.Hint
+	} else if b.Light.Fault != "" {
+		p.Reason, p.Hint = b.Light.Fault, b.Light.Hint
 	}
 	if name, err := a.outputs.missing(); err != nil {
 		p.State, p.Reason, p.Hint = diag.Broken, "output "+name+": "+err.Error(), diag.Hint(err)

@@ -199,6 +199,7 @@ func (w *watch) look() {
 	a := w.agent
 	status, now := a.Status(), a.parts.Clock.Now()
 	a.seen.Store(&status)
+	a.show(status)
 	stamp := diag.Change{At: now.Wall, UptimeS: status.Agent.UptimeS}
 	for _, c := range w.history.look(stamp, status.Chain, a.sensorStates()) {
 		ev := diag.Event{Type: diag.EventPart, Part: &c}

@@ -73,6 +73,7 @@ state_dir = "state"
 socket = "/tmp/a.sock"
 log_level = "debug"
 [board]
+led = "ACT"
 watchdog = "/dev/watchdog0"
 watchdog_timeout = "10s"
 stall_after = "2m"
@@ -153,7 +154,7 @@ group = "water"
 `, "\n", "\r\n"))
 	want := Config{
 		Agent: Agent{StateDir: filepath.Join("/etc/fieldpost", "state"), Socket: "/tmp/a.sock", LogLevel: slog.LevelDebug},
-		Board: Board{Watchdog: "/dev/watchdog0", WatchdogTimeout: 10 * time.Second, StallAfter: 2 * time.Minute},
+		Board: Board{LED: "ACT", Watchdog: "/dev/watchdog0", WatchdogTimeout: 10 * time.Second, StallAfter: 2 * time.Minute},
 		Hub: Hub{ConnectionStringFile: filepath.Join("/etc/secret", "device"), CAFile: "/ca.pem", Address: "[2001:db8::1]:5671",
 			Transport: "websocket", Proxy: "http://[2001:db8::2]:3128", ProxyCredentialsFile: filepath.Join("/etc/fieldpost", "proxy"),
 			SAS: "plain", SASTokenFile: filepath.Join("/etc/fieldpost", "token"),

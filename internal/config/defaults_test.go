@@ -31,6 +31,7 @@ func TestPrintedFileUncommented(t *testing.T) {
 	c := mustParse(t, "agent.toml", text)
 	want := defaults
 	want.Uplink.Rate, want.Uplink.DailyBytes, want.Uplink.Pack, want.Uplink.PackWait = 50, 50e6, true, time.Minute
+	want.Board.LED = "ACT"
 	want.Board.Watchdog = "/dev/watchdog"
 	want.Hub = Hub{ConnectionStringFile: "/etc/fieldpost/connection-string", CAFile: "/etc/fieldpost/hub-ca.pem", Address: "192.0.2.10:5671", ClockWait: 30 * time.Second,
 		Transport: "auto", Proxy: "http://proxy.example:3128", ProxyCredentialsFile: "/etc/fieldpost/proxy-credentials",

@@ -67,6 +67,9 @@ func sections() []section {
 			name: "board",
 			help: "The gateway's own hardware.",
 			keys: []key{
+				{name: "led", example: `"ACT"`, valid: lightName,
+					help:  "Light that shows the first broken part, by docs/OPERATING.md: a folder of /sys/class/leds, or an output line. Default: none.",
+					field: func(t *target) any { return &t.Board.LED }},
 				{name: "watchdog", example: `"/dev/watchdog"`, path: true, valid: noSecret,
 					help:  "Device that resets the board when the agent does not come round any more. Only one program may have it: not systemd too (RuntimeWatchdogSec). Default: none.",
 					field: func(t *target) any { return &t.Board.Watchdog }},

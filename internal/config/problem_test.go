@@ -227,6 +227,10 @@ line = "GPIO1"
 			`3: board.watchdog_timeout: 1s is out of range: 2s to 10m`,
 			`3: board.watchdog_timeout: out of place without watchdog | add watchdog = "/dev/watchdog", or remove the line`,
 			`4: board.stall_after: 30s is out of range: 1m to 1h`}},
+		{"no light", "version = 1\n[board]\nled = \"../x\"\n", []string{
+			`3: board.led: "../x" is no LED | such as ACT or /sys/class/leds/ACT, by ls /sys/class/leds; or a line, such as GPIO4`}},
+		{"a light on the line of an output", "version = 1\n[board]\nled = \"GPIO4\"\n[[output]]\nname = \"lamp\"\nline = \"GPIO4\"\n", []string{
+			`6: output.line: "GPIO4" is taken on line 3`}},
 		{"two of a group on", "version = 1\n" + `[[output]]
 name = "up"
 line = "GPIO1"

@@ -95,6 +95,12 @@ func (c *checker) lines() {
 	for i, o := range c.config.Outputs {
 		taken[o.Line] = c.line(item("output", i, "line"))
 	}
+	if led, at := c.config.Board.LED, c.line("board.led"); at > 0 {
+		if first, twice := taken[led]; twice {
+			c.add(first, "output.line", fmt.Sprintf("%s is taken on line %d", quote(led), at), "")
+		}
+		taken[led] = at
+	}
 	for i, s := range c.config.Sensors {
 		at := c.line(item("sensor", i, "line"))
 		if first, twice := taken[s.Line]; twice && at > 0 {

@@ -52,6 +52,16 @@ func notEmpty(s string) (problem, hint string) {
 	return "", ""
 }
 
+// lightName accepts the name of a folder of /sys/class/leds, with or without its
+// path, or of a line.
+func lightName(s string) (problem, hint string) {
+	name := strings.TrimPrefix(s, "/sys/class/leds/")
+	if name == "" || name == "." || strings.Contains(name, "/") || strings.Contains(name, "..") {
+		return quote(s) + " is no LED", "such as ACT or /sys/class/leds/ACT, by ls /sys/class/leds; or a line, such as GPIO4"
+	}
+	return "", ""
+}
+
 // hostPort accepts "host:port" with a port number.
 func hostPort(s string) (problem, hint string) {
 	host, port, err := net.SplitHostPort(s)

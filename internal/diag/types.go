@@ -46,6 +46,14 @@ type Status struct {
 type Board struct {
 	Watchdog  Watchdog `json:"watchdog"`
 	LastStall *Stall   `json:"last_stall,omitempty"` // of the run before this one
+	Light     Light    `json:"light,omitzero"`
+}
+
+// Light is the LED that shows the first broken part.
+type Light struct {
+	Name  string `json:"name"` // as configured
+	Fault string `json:"fault,omitempty"`
+	Hint  string `json:"hint,omitempty"` // the next move of a person
 }
 
 // Watchdog is who starts agent or board anew when a loop does not come round.
