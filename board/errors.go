@@ -71,7 +71,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // Hint returns the next move of a technician, or "".
 func (e *Error) Hint() string {
 	if e.Op == "reboot" {
-		return "run the agent under systemd with a user that polkit lets reboot, as root, or with AmbientCapabilities=CAP_SYS_BOOT"
+		return "run the agent by the unit of its Debian package, as root, as a user that polkit lets reboot, or with AmbientCapabilities=CAP_SYS_BOOT"
 	}
 	switch {
 	case strings.Contains(e.Thing, "watchdog "):

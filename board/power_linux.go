@@ -16,7 +16,12 @@ const (
 )
 
 // MayReboot implements Power.
-func (*HostBoard) MayReboot() error { return mayReboot(systemdRuns, "/proc/self/status") }
+func (*HostBoard) MayReboot() error {
+	if os.Getenv(RebootFileVar) != "" {
+		return nil
+	}
+	return mayReboot(systemdRuns, "/proc/self/status")
+}
 
 // mayReboot asks for nothing where the init system decides, and for the
 // capability CAP_SYS_BOOT elsewhere.
@@ -39,15 +44,26 @@ func mayReboot(systemd, status string) error {
 	return &Error{Op: "reboot", Thing: "board", Err: fmt.Errorf("no systemd, and no capability CAP_SYS_BOOT: %w", os.ErrPermission)}
 }
 
-// Reboot implements Power: systemd is asked for an orderly reboot; without it the
-// kernel is, after what it holds was written.
+// Reboot implements Power: the supervisor is asked by a file, when it said so, or systemd
+// for an orderly reboot; without either the kernel is, after what it holds was written.
 func (*HostBoard) Reboot() error {
-	_, err := os.Stat(systemdRuns)
-	if err == nil {
-		err = order("systemctl", "--no-block", "reboot")
-	} else {
-		unix.Sync()
-		err = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
+	return reboot(os.Getenv(RebootFileVar), systemdRuns,
+		func() error { return order("systemctl", "--no-block", "reboot") },
+		func() error {
+			unix.Sync()
+			return unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
+		})
+}
+
+func reboot(file, systemd string, bySystemd, byKernel func() error) error {
+	_, err := os.Stat(systemd)
+	switch {
+	case file != "":
+		err = os.WriteFile(file, nil, 0o600)
+	case err == nil:
+		err = bySystemd()
+	default:
+		err = byKernel()
 	}
 	if err != nil {
 		return &Error{Op: "reboot", Thing: "board", Err: err}

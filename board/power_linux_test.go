@@ -51,3 +51,37 @@ func TestOrder(t *testing.T) {
 		t.Errorf("a program that is not there: %v", err)
 	}
 }
+
+// A supervisor that wants to be asked by a file is asked by nothing else.
+func TestRebootAsksOne(t *testing.T) {
+	dir := t.TempDir()
+	file, none := filepath.Join(dir, "reboot"), filepath.Join(dir, "none")
+	for _, c := range []struct {
+		file, systemd, want string
+	}{
+		{file, dir, "file"},
+		{file, none, "file"},
+		{"", dir, "systemd"},
+		{"", none, "kernel"},
+		{filepath.Join(none, "reboot"), dir, "error"},
+	} {
+		got := ""
+		by := func(who string) func() error { return func() error { got += who; return nil } }
+		err := reboot(c.file, c.systemd, by("systemd"), by("kernel"))
+		var e *Error
+		if errors.As(err, &e) {
+			got += "error"
+		}
+		if _, err := os.Stat(file); err == nil {
+			got += "file"
+			_ = os.Remove(file)
+		}
+		if got != c.want {
+			t.Errorf("file %q, systemd %q: asked %q, want %q", c.file, c.systemd, got, c.want)
+		}
+	}
+	t.Setenv(RebootFileVar, file)
+	if err := Host().MayReboot(); err != nil {
+		t.Errorf("may not: %v", err)
+	}
+}

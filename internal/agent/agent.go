@@ -69,6 +69,9 @@ type Agent struct {
 // New makes an agent from a configuration without problems. It opens nothing and
 // starts nothing.
 func New(cfg *config.Config, parts Parts) *Agent {
+	with := *cfg
+	with.Hub = handedOver(cfg.Hub, os.Getenv(credentialsVar))
+	cfg = &with
 	parts = parts.withDefaults(cfg.Agent.LogLevel)
 	floor := newFloor(parts.Built, parts.Clock, cfg.Agent.StateDir, parts.Log.With("part", "clock"))
 	parts.Clock = floor.Earliest.Judge(parts.Clock)

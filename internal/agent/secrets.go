@@ -27,7 +27,7 @@ type fault struct {
 
 func newFault(key, hint string, err error) *fault {
 	if errors.Is(err, fs.ErrPermission) {
-		hint = "let the user the agent runs as have it: chown or chgrp"
+		hint = forbiddenHint()
 	}
 	return &fault{key, hint, err}
 }
