@@ -6,29 +6,30 @@ _fieldpost() {
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case "$name ${COMP_WORDS[i]}" in
-		' check'|' commands'|'commands help'|'commands run'|' demo'|' fsck'|' queue'|'queue stat'|'queue peek'|'queue export'|'queue flush'|'queue dead'|'queue dead list'|'queue dead show'|'queue dead retry'|'queue dead drop'|' run'|' sensors'|'sensors read'|' status'|' version')
+		' check'|' commands'|'commands help'|'commands run'|' demo'|' fsck'|' provision'|' queue'|'queue stat'|'queue peek'|'queue export'|'queue flush'|'queue dead'|'queue dead list'|'queue dead show'|'queue dead retry'|'queue dead drop'|' run'|' selftest'|' sensors'|'sensors read'|' status'|' version')
 			name=${name:+$name }${COMP_WORDS[i]}
 			;;
 		esac
 	done
 	case "$name $prev" in
-	'check --config'|'commands --socket'|'commands --store'|'commands help --config'|'commands help --socket'|'commands run --socket'|'demo --keep'|'fsck --salvage'|'fsck --store'|'queue --socket'|'queue stat --socket'|'queue peek --socket'|'queue export --socket'|'queue flush --socket'|'queue dead --socket'|'queue dead list --socket'|'queue dead show --socket'|'queue dead retry --socket'|'queue dead drop --socket'|'run --config'|'sensors --socket'|'sensors read --config'|'sensors read --socket'|'status --socket')
+	'check --config'|'commands --socket'|'commands --store'|'commands help --config'|'commands help --socket'|'commands run --socket'|'demo --keep'|'fsck --salvage'|'fsck --store'|'provision --from'|'provision --to'|'queue --socket'|'queue stat --socket'|'queue peek --socket'|'queue export --socket'|'queue flush --socket'|'queue dead --socket'|'queue dead list --socket'|'queue dead show --socket'|'queue dead retry --socket'|'queue dead drop --socket'|'run --config'|'run --provisioned'|'selftest --config'|'selftest --socket'|'sensors --socket'|'sensors read --config'|'sensors read --socket'|'status --socket')
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	'commands run --args'|'commands run --id'|'commands run --within'|'demo --duration'|'demo --seed'|'queue peek --class'|'queue peek --n')
+	'commands run --args'|'commands run --id'|'commands run --within'|'demo --duration'|'demo --seed'|'provision --extra'|'queue peek --class'|'queue peek --n'|'selftest --outputs')
 		return
 		;;
 	esac
 	case $name in
-	'') words='check commands demo fsck queue run sensors status version help' ;;
+	'') words='check commands demo fsck provision queue run selftest sensors status version help' ;;
 	'check') words='--config --defaults --help' ;;
 	'commands') words='help run --json --socket --store --help' ;;
 	'commands help') words='--config --json --socket --help' ;;
 	'commands run') words='--args --id --json --socket --within --help' ;;
 	'demo') words='--duration --json --keep --seed --verbose --help' ;;
 	'fsck') words='--json --salvage --store --help' ;;
+	'provision') words='--extra --from --to --help' ;;
 	'queue') words='stat peek export flush dead --json --socket --help' ;;
 	'queue stat') words='--json --socket --help' ;;
 	'queue peek') words='--class --json --n --socket --help' ;;
@@ -39,7 +40,8 @@ _fieldpost() {
 	'queue dead show') words='--json --socket --help' ;;
 	'queue dead retry') words='--all --json --socket --help' ;;
 	'queue dead drop') words='--all --json --socket --help' ;;
-	'run') words='--config --help' ;;
+	'run') words='--config --provisioned --help' ;;
+	'selftest') words='--config --json --outputs --socket --help' ;;
 	'sensors') words='read --json --socket --help' ;;
 	'sensors read') words='--config --json --socket --help' ;;
 	'status') words='--json --socket --help' ;;

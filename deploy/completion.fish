@@ -5,7 +5,7 @@ function __fieldpost_command
 	set -l name ''
 	for word in (commandline -opc)[2..-1]
 		switch "$name $word"
-			case ' check' ' commands' 'commands help' 'commands run' ' demo' ' fsck' ' queue' 'queue stat' 'queue peek' 'queue export' 'queue flush' 'queue dead' 'queue dead list' 'queue dead show' 'queue dead retry' 'queue dead drop' ' run' ' sensors' 'sensors read' ' status' ' version'
+			case ' check' ' commands' 'commands help' 'commands run' ' demo' ' fsck' ' provision' ' queue' 'queue stat' 'queue peek' 'queue export' 'queue flush' 'queue dead' 'queue dead list' 'queue dead show' 'queue dead retry' 'queue dead drop' ' run' ' selftest' ' sensors' 'sensors read' ' status' ' version'
 				set name (string trim -- "$name $word")
 		end
 	end
@@ -18,8 +18,10 @@ for program in agent fieldpost
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a commands -d 'show the commands the agent got and what became of them; tell what there is; run one here'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a demo -d 'show the whole thing against a hub on this machine; no hardware, no cloud'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a fsck -d 'look at the store of an agent that does not run: what is there, what is damaged'
+	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a provision -d 'take configuration and credentials from a boot partition, check them, and wipe them there'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a queue -d 'show what waits, what died and what was lost; look inside, and decide about dead letters'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a run -d 'sample, queue, drain and obey, until stopped'
+	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a selftest -d 'try buses, sensors, disk, clock, the way to the hub and the whole chain'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a sensors -d 'list the sensors and what they said last'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a status -d 'ask the running agent what is wrong'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a version -d 'print the version'
@@ -46,6 +48,9 @@ for program in agent fieldpost
 	complete -c $program -n 'string match -q -- \'fsck\' (__fieldpost_command)' -l json -d 'print JSON'
 	complete -c $program -n 'string match -q -- \'fsck\' (__fieldpost_command)' -l salvage -r -F -d 'new file for every record that can still be read, one JSON object a line; - is the standard output'
 	complete -c $program -n 'string match -q -- \'fsck\' (__fieldpost_command)' -l store -r -F -d 'folder of the store, as in agent.state_dir; nothing in it is changed'
+	complete -c $program -n 'string match -q -- \'provision\' (__fieldpost_command)' -l extra -x -d 'name of a file that no configuration needs to name; may be given again'
+	complete -c $program -n 'string match -q -- \'provision\' (__fieldpost_command)' -l from -r -F -d 'folder with agent.toml and the files it names, or some of them'
+	complete -c $program -n 'string match -q -- \'provision\' (__fieldpost_command)' -l to -r -F -d 'folder that keeps them, for agent run --provisioned'
 	complete -c $program -n 'string match -q -- \'queue\' (__fieldpost_command)' -a stat -d 'count what waits, what died and what was lost; plain agent queue does the same'
 	complete -c $program -n 'string match -q -- \'queue\' (__fieldpost_command)' -a peek -d 'show the records that are drained next, and leave them there'
 	complete -c $program -n 'string match -q -- \'queue\' (__fieldpost_command)' -a export -d 'print every queued record as one JSON object a line, and leave them there'
@@ -79,6 +84,11 @@ for program in agent fieldpost
 	complete -c $program -n 'string match -q -- \'queue dead drop\' (__fieldpost_command)' -l json -d 'print JSON'
 	complete -c $program -n 'string match -q -- \'queue dead drop\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'
 	complete -c $program -n 'string match -q -- \'run\' (__fieldpost_command)' -l config -r -F -d 'configuration file'
+	complete -c $program -n 'string match -q -- \'run\' (__fieldpost_command)' -l provisioned -r -F -d 'run what agent provision has put into this folder; until then, the configuration at --config'
+	complete -c $program -n 'string match -q -- \'selftest\' (__fieldpost_command)' -l config -r -F -d 'configuration file'
+	complete -c $program -n 'string match -q -- \'selftest\' (__fieldpost_command)' -l json -d 'print JSON'
+	complete -c $program -n 'string match -q -- \'selftest\' (__fieldpost_command)' -l outputs -x -d 'comma-separated names of outputs to SWITCH: each leaves its safe level for half a second, or for its least time'
+	complete -c $program -n 'string match -q -- \'selftest\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path; default: as agent.socket says'
 	complete -c $program -n 'string match -q -- \'sensors\' (__fieldpost_command)' -a read -d 'take a sample of one sensor now, by the running agent or, without one, by this program'
 	complete -c $program -n 'string match -q -- \'sensors\' (__fieldpost_command)' -l json -d 'print JSON'
 	complete -c $program -n 'string match -q -- \'sensors\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'

@@ -5,21 +5,22 @@ local name= word
 local -a offers
 for word in ${words[2,CURRENT-1]}; do
 	case "$name $word" in
-	(' check'|' commands'|'commands help'|'commands run'|' demo'|' fsck'|' queue'|'queue stat'|'queue peek'|'queue export'|'queue flush'|'queue dead'|'queue dead list'|'queue dead show'|'queue dead retry'|'queue dead drop'|' run'|' sensors'|'sensors read'|' status'|' version') name=${name:+$name }$word ;;
+	(' check'|' commands'|'commands help'|'commands run'|' demo'|' fsck'|' provision'|' queue'|'queue stat'|'queue peek'|'queue export'|'queue flush'|'queue dead'|'queue dead list'|'queue dead show'|'queue dead retry'|'queue dead drop'|' run'|' selftest'|' sensors'|'sensors read'|' status'|' version') name=${name:+$name }$word ;;
 	esac
 done
 case "$name ${words[CURRENT-1]}" in
-('check --config'|'commands --socket'|'commands --store'|'commands help --config'|'commands help --socket'|'commands run --socket'|'demo --keep'|'fsck --salvage'|'fsck --store'|'queue --socket'|'queue stat --socket'|'queue peek --socket'|'queue export --socket'|'queue flush --socket'|'queue dead --socket'|'queue dead list --socket'|'queue dead show --socket'|'queue dead retry --socket'|'queue dead drop --socket'|'run --config'|'sensors --socket'|'sensors read --config'|'sensors read --socket'|'status --socket') _files; return ;;
-('commands run --args'|'commands run --id'|'commands run --within'|'demo --duration'|'demo --seed'|'queue peek --class'|'queue peek --n') _message value; return ;;
+('check --config'|'commands --socket'|'commands --store'|'commands help --config'|'commands help --socket'|'commands run --socket'|'demo --keep'|'fsck --salvage'|'fsck --store'|'provision --from'|'provision --to'|'queue --socket'|'queue stat --socket'|'queue peek --socket'|'queue export --socket'|'queue flush --socket'|'queue dead --socket'|'queue dead list --socket'|'queue dead show --socket'|'queue dead retry --socket'|'queue dead drop --socket'|'run --config'|'run --provisioned'|'selftest --config'|'selftest --socket'|'sensors --socket'|'sensors read --config'|'sensors read --socket'|'status --socket') _files; return ;;
+('commands run --args'|'commands run --id'|'commands run --within'|'demo --duration'|'demo --seed'|'provision --extra'|'queue peek --class'|'queue peek --n'|'selftest --outputs') _message value; return ;;
 esac
 case $name in
-('') offers=('check:tell every fault of a configuration and of the files it names' 'commands:show the commands the agent got and what became of them; tell what there is; run one here' 'demo:show the whole thing against a hub on this machine; no hardware, no cloud' 'fsck:look at the store of an agent that does not run: what is there, what is damaged' 'queue:show what waits, what died and what was lost; look inside, and decide about dead letters' 'run:sample, queue, drain and obey, until stopped' 'sensors:list the sensors and what they said last' 'status:ask the running agent what is wrong' 'version:print the version') ;;
+('') offers=('check:tell every fault of a configuration and of the files it names' 'commands:show the commands the agent got and what became of them; tell what there is; run one here' 'demo:show the whole thing against a hub on this machine; no hardware, no cloud' 'fsck:look at the store of an agent that does not run: what is there, what is damaged' 'provision:take configuration and credentials from a boot partition, check them, and wipe them there' 'queue:show what waits, what died and what was lost; look inside, and decide about dead letters' 'run:sample, queue, drain and obey, until stopped' 'selftest:try buses, sensors, disk, clock, the way to the hub and the whole chain' 'sensors:list the sensors and what they said last' 'status:ask the running agent what is wrong' 'version:print the version') ;;
 ('check') offers=('--config:configuration file' '--defaults:print a complete configuration with every key and its default') ;;
 ('commands') offers=('help:list the commands this agent knows, or tell all about one' 'run:carry out a command here, as the hub'\''s would be' '--json:print JSON' '--socket:the agent'\''s path' '--store:folder of a store whose agent does not run, in place of asking one') ;;
 ('commands help') offers=('--config:configuration file to go by when no agent answers' '--json:print JSON' '--socket:the agent'\''s path') ;;
 ('commands run') offers=('--args:arguments, a JSON object' '--id:text that makes two calls the same command; default: each is one of its own' '--json:print JSON' '--socket:the agent'\''s path' '--within:how long to wait for the outcome, 1s to 5m') ;;
 ('demo') offers=('--duration:how long to sample; longer when the steps need it' '--json:print JSON lines on stdout, the last one the summary' '--keep:keep queue, configuration and keys in this folder' '--seed:seed of the simulated environment' '--verbose:log what agent and hub do to stderr') ;;
 ('fsck') offers=('--json:print JSON' '--salvage:new file for every record that can still be read, one JSON object a line; - is the standard output' '--store:folder of the store, as in agent.state_dir; nothing in it is changed') ;;
+('provision') offers=('--extra:name of a file that no configuration needs to name; may be given again' '--from:folder with agent.toml and the files it names, or some of them' '--to:folder that keeps them, for agent run --provisioned') ;;
 ('queue') offers=('stat:count what waits, what died and what was lost; plain agent queue does the same' 'peek:show the records that are drained next, and leave them there' 'export:print every queued record as one JSON object a line, and leave them there' 'flush:write what is in memory to disk now' 'dead:list, show, retry or drop what the hub refused; alone it lists' '--json:print JSON' '--socket:the agent'\''s path') ;;
 ('queue stat') offers=('--json:print JSON' '--socket:the agent'\''s path') ;;
 ('queue peek') offers=('--class:only records of this class: alarm, result, telemetry, debug' '--json:print JSON' '--n:how many, at most 100' '--socket:the agent'\''s path') ;;
@@ -30,7 +31,8 @@ case $name in
 ('queue dead show') offers=('--json:print JSON' '--socket:the agent'\''s path') ;;
 ('queue dead retry') offers=('--all:every dead letter there is' '--json:print JSON' '--socket:the agent'\''s path') ;;
 ('queue dead drop') offers=('--all:every dead letter there is' '--json:print JSON' '--socket:the agent'\''s path') ;;
-('run') offers=('--config:configuration file') ;;
+('run') offers=('--config:configuration file' '--provisioned:run what agent provision has put into this folder; until then, the configuration at --config') ;;
+('selftest') offers=('--config:configuration file' '--json:print JSON' '--outputs:comma-separated names of outputs to SWITCH: each leaves its safe level for half a second, or for its least time' '--socket:the agent'\''s path; default: as agent.socket says') ;;
 ('sensors') offers=('read:take a sample of one sensor now, by the running agent or, without one, by this program' '--json:print JSON' '--socket:the agent'\''s path') ;;
 ('sensors read') offers=('--config:configuration file, for when no agent runs' '--json:print JSON' '--socket:the agent'\''s path') ;;
 ('status') offers=('--json:print JSON' '--socket:the agent'\''s path') ;;

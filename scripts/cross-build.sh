@@ -1,9 +1,14 @@
 #!/bin/sh
-# Builds the release binaries into dist/, static and stripped, with checksums,
-# and prints what they weigh. Needs Go, a POSIX shell and awk; runs from
-# anywhere in the tree. VERSION=TEXT overrides what git describe says. With names,
-# such as agent-linux-armv6, it builds these alone and weighs nothing.
-# The same commit, tags and Go version give the same bytes.
+# Builds what is released into dist/: binaries, static and stripped, a software bill
+# of materials for each (CycloneDX), Debian packages, checksums of it all; and prints
+# what it weighs. Needs Go, a POSIX shell, awk and gzip, and the Go module proxy for
+# the tools of tools/release; runs from anywhere in the tree.
+#
+#   scripts/cross-build.sh             everything
+#   scripts/cross-build.sh BINARY...   these binaries only, such as agent-linux-armv6
+#
+# VERSION=TEXT overrides what git describe says. The same commit, tags and Go version
+# give the same bytes in every folder and on every machine: scripts/proof.sh build-reproducible.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,10 +16,7 @@ cd "$(dirname "$0")/.."
 # small card and 512 MB of memory with everything else on the oldest boards.
 limit=10000000
 
-version=${VERSION:-$(git describe --tags --always --abbrev=12 --dirty 2>/dev/null || true)}
-version=${version:-unversioned}
-# The agent takes no clock for right that reads before its commit.
-built=$(TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null || true)
+. scripts/version.sh
 export CGO_ENABLED=0 GOFLAGS= GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= GOFIPS140=off
 
 # Functions are inlined in the packages whose inner loops every reading, token and
@@ -34,36 +36,57 @@ for package in $hot; do inline="$inline -gcflags=$package="; done
 # HTTP/2 is left out: no HTTP here has a use for it, and the code weighs as much
 # as all drivers.
 build() {
-	[ -z "$only" ] || [ -z "${only##* "${5#dist/}" *}" ] || return 0
 	gcflags=
 	[ "$1" != agent ] || gcflags=$inline
 	# shellcheck disable=SC2086 # several flags
 	GOARCH=$2 GOARM=$3 go build -trimpath -tags nethttpomithttp2 -buildvcs=false $gcflags -ldflags "$4 -X main.version=$version -X main.built=$built" -o "$5" "./cmd/$1"
 }
 
+# release BINARY: one of $binaries.
+release() {
+	# Go aligns to 64 KiB what the kernel maps; no kernel that runs the 32-bit ones has
+	# pages larger than 16 KiB.
+	case $1 in
+	*-armv[67]) build "${1%%-*}" arm "${1##*-armv}" '-s -w -R 16384' "dist/$1" ;;
+	*) build "${1%%-*}" "${1##*-}" '' '-s -w' "dist/$1" ;;
+	esac
+}
+
+# materials BINARY: what it is made of, by its own word. Left out is what would differ
+# from one build to the next: serial number, time of day, hashes of the tool.
+materials() {
+	env -u GOOS GOFLAGS=-trimpath go tool -modfile=tools/release/go.mod cyclonedx-gomod bin -json -std -noserial -version "$version" "dist/$1" |
+		sed -e "s/^    \"timestamp\": .*/    \"timestamp\": \"${built:-1980-01-01T00:00:00Z}\",/" \
+			-e '/^    "tools"/,/^    "component"/{/^ *"hashes":/,/^ *\],/d;}' >"dist/$1.cdx.json"
+}
+
 bytes() { wc -c <"$1" | tr -d ' '; }
 
-only=${*:+ $* }
 mkdir -p dist
-[ -n "$only" ] || rm -f dist/agent-* dist/hub-* dist/SHA256SUMS
-stripped='-s -w'
-# Go aligns to 64 KiB what the kernel maps; no kernel that runs these has pages
-# larger than 16 KiB.
-aligned='-R 16384'
-build agent arm 6 "$stripped $aligned" dist/agent-linux-armv6
-build agent arm 7 "$stripped $aligned" dist/agent-linux-armv7
-build agent arm64 '' "$stripped" dist/agent-linux-arm64
-build agent amd64 '' "$stripped" dist/agent-linux-amd64
-build hub arm64 '' "$stripped" dist/hub-linux-arm64
-build hub amd64 '' "$stripped" dist/hub-linux-amd64
+binaries='agent-linux-armv6 agent-linux-armv7 agent-linux-arm64 agent-linux-amd64 hub-linux-arm64 hub-linux-amd64'
+if [ $# -gt 0 ]; then
+	for binary in "$@"; do
+		case " $binaries " in
+		*" $binary "*) release "$binary" ;;
+		*) echo "cross-build: no binary $binary; there are: $binaries" >&2; exit 2 ;;
+		esac
+	done
+	exit
+fi
 
-[ -z "$only" ] || exit 0
+rm -f dist/agent-* dist/hub-* dist/*.deb dist/SHA256SUMS
+for binary in $binaries; do
+	release "$binary"
+	materials "$binary"
+done
+scripts/package.sh
 
 if command -v sha256sum >/dev/null; then sum='sha256sum'; else sum='shasum -a 256'; fi
-(cd dist && $sum agent-linux-* hub-linux-* >SHA256SUMS)
+(cd dist && LC_ALL=C && export LC_ALL && $sum -- * >../SHA256SUMS.new && mv ../SHA256SUMS.new SHA256SUMS)
 
 echo "version $version, $(go env GOVERSION)"
-for f in dist/agent-linux-* dist/hub-linux-*; do
+for f in dist/agent-linux-* dist/hub-linux-* dist/*.deb; do
+	case $f in *.json) continue ;; esac
 	printf '%10d  %s\n' "$(bytes "$f")" "$f"
 done
 
