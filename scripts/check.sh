@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 before_commit=(gofmt vet staticcheck test race 386 platforms)
-everything=("${before_commit[@]}" proofs network cross-build demo emulated board interop clean)
+everything=("${before_commit[@]}" proofs network cross-build package reproducible demo emulated board interop clean)
 
 step_gofmt() {
 	local bad
@@ -73,6 +73,11 @@ step_network() {
 }
 
 step_cross-build() { scripts/cross-build.sh; }
+
+# The short forms of package-install and build-reproducible.
+step_package() { scripts/package-check.sh; }
+
+step_reproducible() { scripts/reproducible.sh agent-linux-armv6 hub-linux-amd64; }
 
 # demo NAME COMMAND...: the whole program must end well and say so.
 demo() {
