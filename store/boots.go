@@ -16,6 +16,11 @@ type Boot struct {
 	Began       time.Time     `json:"began"`       // wall time of its beginning; zero while unknown
 	Uncertainty time.Duration `json:"uncertainty"` // how far Began may be off
 	Powered     time.Duration `json:"powered"`     // how long it has lasted, as far as was seen
+
+	// Counts up to and with this boot, since the file was made.
+	Number uint32 `json:"number,omitempty"` // boots
+	Cuts   uint32 `json:"cuts,omitempty"`   // boots that ended before the agent did: a power cut or a reset
+	Kills  uint32 `json:"kills,omitempty"`  // agents that ended without a clean stop in a boot that went on
 }
 
 // bootsMax is how many boots are remembered.
@@ -35,6 +40,62 @@ type BootTable struct {
 	mu    sync.Mutex
 	boots []Boot // as they were seen; the present one is the last
 	dirty bool
+	ended Ending
+}
+
+// Ending is how the run before this one has ended.
+type Ending byte
+
+const (
+	EndedUnknown Ending = iota // there was none, or nothing tells
+	EndedClean
+	EndedKilled // the agent, in this boot
+	EndedCut    // the boot: power cut or reset
+)
+
+// String returns "unknown", "clean", "killed" or "cut".
+func (e Ending) String() string { return [...]string{"unknown", "clean", "killed", "cut"}[e] }
+
+// Ended returns how the run before this one has ended; unknown until the file is open.
+func (t *BootTable) Ended() Ending {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ended
+}
+
+// stopped takes up how the run before has ended, which was in the boot was.
+func (t *BootTable) stopped(clean bool, was [16]byte, now clock.Stamp) {
+	t.learn(now)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	none := [16]byte{}
+	switch {
+	case clean:
+		t.ended = EndedClean
+		return
+	case was == none || now.Boot == none:
+		return
+	}
+	b := &t.boots[len(t.boots)-1]
+	if t.dirty = true; was == now.Boot {
+		t.ended = EndedKilled
+		b.Kills++
+	} else {
+		t.ended = EndedCut
+		b.Cuts++
+	}
+}
+
+// number counts the boots behind the first n, which are numbered. The caller holds mu.
+func (t *BootTable) number(n int) {
+	for i := n; i < len(t.boots); i++ {
+		b := &t.boots[i]
+		b.Number, b.Cuts, b.Kills = 1, 0, 0
+		if i > 0 {
+			p := &t.boots[i-1]
+			b.Number, b.Cuts, b.Kills = p.Number+1, p.Cuts, p.Kills
+		}
+	}
 }
 
 func newBootTable(c clock.Clock) *BootTable {
@@ -110,6 +171,7 @@ func (t *BootTable) learn(now clock.Stamp) {
 	i := slices.IndexFunc(t.boots, func(b Boot) bool { return b.Boot == now.Boot })
 	if i < 0 {
 		t.boots = append(t.boots, Boot{Boot: now.Boot})
+		t.number(len(t.boots) - 1)
 		t.boots = t.boots[max(len(t.boots)-bootsMax, 0):]
 		i, t.dirty = len(t.boots)-1, true
 	}
@@ -159,14 +221,20 @@ func (t *BootTable) restore(boots []Boot, last [16]byte, powered time.Duration) 
 		}
 		t.boots = append(t.boots, b)
 	}
+	first := slices.IndexFunc(t.boots, func(b Boot) bool { return b.Number == 0 }) // written by an older version
+	if first < 0 {
+		first = len(t.boots)
+	}
 	for _, b := range known {
 		i := slices.IndexFunc(t.boots, func(x Boot) bool { return x.Boot == b.Boot })
 		if i < 0 {
 			t.boots = append(t.boots, b)
 		} else if b.Uncertainty == 0 && !b.Began.IsZero() {
+			b.Number, b.Cuts, b.Kills = t.boots[i].Number, t.boots[i].Cuts, t.boots[i].Kills
 			t.boots[i] = b
 		}
 	}
+	t.number(first)
 	t.boots = t.boots[max(len(t.boots)-bootsMax, 0):]
 }
 

@@ -92,6 +92,7 @@ func (s *Store) stops(p *persisted, now clock.Stamp) {
 	if p.Run == 0 {
 		return // a fresh file
 	}
+	s.boots.stopped(p.Clean, p.Boot, now)
 	if !p.Clean {
 		s.lose(Loss{Reason: LostUncleanStop, Class: Telemetry, Epoch: p.Epoch, From: p.At, To: now.Wall, Within: p.CommitEvery})
 	}

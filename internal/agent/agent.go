@@ -58,6 +58,7 @@ type Agent struct {
 	leaves   chan error // has how a command wants Run to end
 
 	watchdog  *watchdog
+	hardware  *hardware
 	light     *board.Light                // nil = none
 	seen      atomic.Pointer[diag.Status] // by watch, at its last look
 	lastStall *diag.Stall                 // of the run before; nil = none
@@ -125,6 +126,7 @@ func New(cfg *config.Config, parts Parts) *Agent {
 	}, a.tenants()...)
 	a.watchdog = a.newWatchdog()
 	a.light = a.newLight()
+	a.hardware = newHardware(a)
 	return a
 }
 
@@ -167,7 +169,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	readings := start(ctx, a.loops()...)
 	a.readings.Store(readings)
 	log.Info("agent started", "version", a.parts.Version, "state_dir", a.cfg.Agent.StateDir, "sensors", len(a.cfg.Sensors))
-	informed := start(ctx, a.inform, a.recall)
+	informed := start(ctx, a.inform, a.recall, a.hardware.run)
 	a.announce(ctx)
 
 	var left error

@@ -53,15 +53,25 @@ func (a *Agent) board() board.Identity {
 
 // boardOf tells how the board is.
 func (a *Agent) boardOf() diag.Board {
-	return diag.Board{Watchdog: a.watchdog.shown(), LastStall: a.lastStall, Light: a.lightOf()}
+	b := a.hardware.shown()
+	b.Watchdog, b.LastStall, b.Light = a.watchdog.shown(), a.lastStall, a.lightOf()
+	return b
 }
 
+// boardPart is broken when an output cannot be had, or the board itself is not well.
+// What only serves a person, or nobody yet, is told beside it.
 func (a *Agent) boardPart(b diag.Board) diag.Part {
-	p := diag.Part{Part: "board", State: diag.OK, Reason: a.board().Model}
-	if b.Watchdog.Fault != "" {
+	p := diag.Part{Part: "board", State: diag.OK, Reason: b.Model}
+	switch state, reason, hint := verdictOf(b); {
+	case reason != "":
+		p.State, p.Reason, p.Hint = state, reason, hint
+	case b.Watchdog.Fault != "":
 		p.Reason, p.Hint = b.Watchdog.Fault, b.Watchdog.Hint
-	} else if b.Light.Fault != "" {
+	case b.Light.Fault != "":
 		p.Reason, p.Hint = b.Light.Fault, b.Light.Hint
+	}
+	if p.State == diag.Broken {
+		return p
 	}
 	if name, err := a.outputs.missing(); err != nil {
 		p.State, p.Reason, p.Hint = diag.Broken, "output "+name+": "+err.Error(), diag.Hint(err)

@@ -132,7 +132,12 @@ func virtual(t *testing.T, text string, parts Parts) (*running, *config.Config) 
 	if err := os.WriteFile(filepath.Join(filepath.Dir(cfg.Agent.StateDir), "key"), []byte(secret), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	parts.Root, parts.Clock = "/nowhere", clock.NewFake(time.Now()).Follow()
+	if parts.Root == "" {
+		parts.Root = "/nowhere"
+	}
+	if parts.Clock == nil {
+		parts.Clock = clock.NewFake(time.Now()).Follow()
+	}
 	if parts.Buses == nil {
 		parts.Buses = boardsim.NewDemoBoard(1)
 	}

@@ -87,12 +87,35 @@ func WriteStatus(w io.Writer, s Status) error {
 		p.line("clock: %s", clean(a.ClockMeans))
 		p.hint("", a.ClockHint)
 	}
+	p.board(s.Board)
 	p.watchdog(s.Board)
 	p.line("device: %s on %s", clean(cmp.Or(a.DeviceID, "unnamed")), clean(cmp.Or(a.Board, "an unknown board")))
 	if a.Store != "" {
 		p.line("store: %s, epoch %d", clean(a.Store), a.Epoch)
 	}
 	return p.to(w)
+}
+
+// board prints what the machine says of itself.
+func (p *page) board(b Board) {
+	if b.Arch == "" {
+		return
+	}
+	p.line("board: revision %s, serial %s, kernel %s on %s; up %s, started by %s", clean(cmp.Or(b.Revision, "-")), clean(cmp.Or(b.Serial, "-")),
+		clean(cmp.Or(b.Kernel, "-")), clean(b.Arch), span(b.UptimeS), clean(b.Reset))
+	p.line("boots: %d, %s cut short, %s killed; the run before this one ended: %s", b.Boots, plural(uint64(b.Cuts), "time"), plural(uint64(b.Kills), "agent"), clean(b.LastEnd))
+	if b.TemperatureC != nil {
+		p.line("processor: %.1f °C", *b.TemperatureC)
+	}
+	if s := b.Supply; s != nil && (s.Undervoltage.SinceBoot || s.Undervoltage.Times > 0 || s.Throttled.SinceBoot) {
+		p.line("supply: too low %s since the start; since boot: too low %t, throttled %t", plural(s.Undervoltage.Times, "time"), s.Undervoltage.SinceBoot, s.Throttled.SinceBoot)
+	}
+	for _, c := range b.Cards {
+		p.line("card %s: %s %s, manufacturer %s, made %s", clean(c.Disk), clean(c.Type), clean(c.Name), clean(c.Manufacturer), clean(c.Made))
+		if c.LifeUsed > 0 {
+			p.line("  %d %% of its life is used", c.LifeUsed)
+		}
+	}
 }
 
 // watchdog prints which loop was waited for, and who waits.

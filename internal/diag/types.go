@@ -44,9 +44,56 @@ type Status struct {
 
 // Board is the gateway's own hardware.
 type Board struct {
+	Model    string  `json:"model,omitempty"`
+	Serial   string  `json:"serial,omitempty"`
+	Revision string  `json:"revision,omitempty"`
+	Kernel   string  `json:"kernel,omitempty"`
+	Arch     string  `json:"arch,omitempty"` // of the program
+	RTC      string  `json:"rtc,omitempty"`  // its clock chip; absent = it has none
+	BootID   string  `json:"boot_id,omitempty"`
+	UptimeS  float64 `json:"uptime_s"`
+	Reset    string  `json:"reset,omitempty"` // why it has started: power-on, restart, watchdog, kernel-panic, unknown
+
+	// Since the queue's file was made.
+	Boots   uint32 `json:"boots"`
+	Cuts    uint32 `json:"cuts"`               // boots that ended before the agent did: power cuts and resets
+	Kills   uint32 `json:"kills"`              // agents that ended without a clean stop in a boot that went on
+	LastEnd string `json:"last_end,omitempty"` // of the run before: clean, killed, cut, unknown
+
+	TemperatureC *float64 `json:"temperature_c,omitempty"` // of the processor, in °C
+	Supply       *Supply  `json:"supply,omitempty"`        // where it can be asked
+	Cards        []Card   `json:"cards,omitempty"`
+
 	Watchdog  Watchdog `json:"watchdog"`
 	LastStall *Stall   `json:"last_stall,omitempty"` // of the run before this one
 	Light     Light    `json:"light,omitzero"`
+}
+
+// Supply is what a Raspberry Pi says of its supply and its speed.
+type Supply struct {
+	Complete           bool `json:"complete"` // the firmware was asked; else the kernel, which knows undervoltage only
+	Undervoltage       Flag `json:"undervoltage"`
+	FrequencyCapped    Flag `json:"frequency_capped"`
+	Throttled          Flag `json:"throttled"`
+	TemperatureLimited Flag `json:"temperature_limited"`
+}
+
+// Flag is something that comes and goes.
+type Flag struct {
+	Now       bool   `json:"now"`
+	SinceBoot bool   `json:"since_boot"` // it was so, by the firmware
+	Times     uint64 `json:"times"`      // that it began since the start of the agent, as far as was seen
+}
+
+// Card is an SD card or an eMMC. What it does not tell is absent.
+type Card struct {
+	Disk         string `json:"disk"`
+	Type         string `json:"type"` // SD or MMC
+	Name         string `json:"name,omitempty"`
+	Manufacturer string `json:"manufacturer,omitempty"`      // its number
+	Made         string `json:"made,omitempty"`              // month and year
+	LifeUsed     int    `json:"life_used_percent,omitempty"` // in steps of ten
+	EndOfLife    int    `json:"pre_eol,omitempty"`           // of its spare blocks: 1 = enough, 2 = four fifths are used, 3 = nearly all
 }
 
 // Light is the LED that shows the first broken part.

@@ -76,6 +76,16 @@ func zoneValues(zones []zone) (vs []sensors.Value) {
 	return vs
 }
 
+// Temperature is that of the processor, in °C; false when nothing tells.
+func Temperature(t sysfs.Tree) (float64, bool) {
+	for _, v := range zoneValues((&source{tree: t}).zones()) {
+		if v.Name == "cpu_temperature" && v.Quality != sensors.Bad {
+			return v.Num, true
+		}
+	}
+	return 0, false
+}
+
 func isProcessor(kind string) bool {
 	return strings.HasPrefix(kind, "cpu") || strings.HasPrefix(kind, "soc") || kind == "x86_pkg_temp"
 }
