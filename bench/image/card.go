@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Where scripts/image.sh puts the boot partition and the permanent one, in bytes.
+const (
+	bootAt      = 4194304
+	bootBytes   = 104857600
+	permanentAt = 1157627904
+)
+
+// card is an SD card, and what of it the firmware of a real board would load.
+type card struct {
+	options
+	file  string
+	given map[string]string
+	boots int
+}
+
+// newCard copies the image and puts files into the folder on its boot partition.
+func newCard(o options, given map[string]string) (*card, error) {
+	c := &card{options: o, file: filepath.Join(o.work, "card.img"), given: given}
+	if err := command("cp", "--sparse=always", o.image, c.file); err != nil {
+		return nil, err
+	}
+	for name, text := range given {
+		path := filepath.Join(o.work, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return nil, err
+		}
+		if err := command("mcopy", "-i", c.bootFS(), path, "::fieldpost/"+name); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range []string{"vmlinuz", "bcm2710-rpi-3-b.dtb", "cmdline.txt"} {
+		if err := command("mcopy", "-n", "-i", c.bootFS(), "::"+name, o.work); err != nil {
+			return nil, err
+		}
+	}
+	// What dtparam=i2c_arm=on in config.txt has the firmware do.
+	return c, command("fdtput", "-t", "s", c.path("bcm2710-rpi-3-b.dtb"), "/soc/i2c@7e804000", "status", "okay")
+}
+
+func (c *card) path(name string) string { return filepath.Join(c.work, name) }
+
+func (c *card) bootFS() string { return fmt.Sprintf("%s@@%d", c.file, bootAt) }
+
+// provisioned tells how the card is provisioned after a cut: "half" is what must
+// not be.
+func (c *card) provisioned(ctx context.Context, dir string) (string, error) {
+	if err := c.look(ctx, dir); err != nil {
+		return "", err
+	}
+	set, err := os.Readlink(filepath.Join(dir, "fieldpost", "current"))
+	if errors.Is(err, os.ErrNotExist) {
+		for name, text := range c.given {
+			got, err := exec.CommandContext(ctx, "mtype", "-i", c.bootFS(), "::fieldpost/"+name).Output()
+			if err != nil || string(got) != text {
+				return "half", nil
+			}
+		}
+		return "still to provision, all files on the boot partition", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	for name, text := range c.given {
+		got, err := os.ReadFile(filepath.Join(dir, "fieldpost", set, name))
+		if err != nil || string(got) != text {
+			return "half", nil
+		}
+	}
+	return "provisioned, all files in force", nil
+}
+
+// kept are the message-ids in the store on the card.
+func (c *card) kept(ctx context.Context, dir string) (ids []string, err error) {
+	if err := c.look(ctx, dir); err != nil {
+		return nil, err
+	}
+	out, err := exec.CommandContext(ctx, c.agent, "fsck", "--store", filepath.Join(dir, "var", "lib", "fieldpost"), "--salvage", "-").Output()
+	if err != nil {
+		return nil, fmt.Errorf("agent fsck: %w", err)
+	}
+	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
+		var r struct {
+			MessageID string `json:"message_id"`
+		}
+		if err := d.Decode(&r); err != nil {
+			return nil, fmt.Errorf("agent fsck --salvage: %w", err)
+		}
+		ids = append(ids, r.MessageID)
+	}
+	return ids, nil
+}
+
+// look brings the permanent partition, as the kernel would find it, into a folder.
+// It works on a copy: the card stays as the cut has left it.
+func (c *card) look(ctx context.Context, dir string) error {
+	copied := c.path("copy.img")
+	if err := command("cp", "--sparse=always", c.file, copied); err != nil {
+		return err
+	}
+	defer os.Remove(copied)
+	fs := fmt.Sprintf("%s?offset=%d", copied, permanentAt)
+	var ended *exec.ExitError
+	// 1 is that something was mended, which is the journal.
+	if err := command("e2fsck", "-fy", fs); err != nil && (!errors.As(err, &ended) || ended.ExitCode() > 1) {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	return command("debugfs", "-R", "rdump /fieldpost /var "+dir, fs)
+}
+
+// left is how many files are in the folder on the boot partition.
+func (c *card) left(ctx context.Context) (int, error) {
+	out, err := exec.CommandContext(ctx, "mdir", "-b", "-i", c.bootFS(), "::fieldpost").CombinedOutput()
+	if err != nil && !strings.Contains(string(out), "not found") {
+		return 0, fmt.Errorf("mdir: %w: %s", err, out)
+	}
+	return strings.Count(string(out), "::"), nil
+}
+
+// search counts a text in the raw bytes of the boot partition.
+func (c *card) search(text string) (int, error) {
+	f, err := os.Open(c.file)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.NewSectionReader(f, bootAt, bootBytes))
+	return bytes.Count(raw, []byte(text)), err
+}
+
+// command runs one, and has what it says in its error.
+func command(name string, args ...string) error {
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, bytes.TrimSpace(out))
+	}
+	return nil
+}

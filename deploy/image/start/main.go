@@ -1,0 +1,145 @@
+// Start is what the image runs in place of the agent: it looks on the card's boot
+// partition for what a person has put there, lets the agent take it, and then runs
+// the agent for as long as the board has power.
+//
+// The boot partition is mounted for that moment only, and for writing only when
+// there is something to take or to tell: a FAT file system that is mounted for
+// writing when the power goes may be damaged, and it holds the kernel.
+//
+// The agent's log goes to standard error, which gokrazy keeps the last lines of,
+// and to the screen and the serial line, for whoever stands beside the board.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	agent = "/usr/bin/agent"
+
+	permanent   = "/perm"           // the partition that keeps things
+	provisioned = "/perm/fieldpost" // what was taken
+	inForce     = provisioned + "/current"
+	boot        = "/tmp/boot"
+	given       = boot + "/fieldpost"
+	told        = boot + "/fieldpost-error.txt"
+
+	// extra is a file for this program among those for the agent.
+	extra = "web-password"
+
+	restartAfter = 5 * time.Second
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("start: ")
+	out := io.MultiWriter(append([]io.Writer{os.Stderr}, consoles()...)...)
+	log.SetOutput(out)
+	if err := provision(out); err != nil {
+		log.Print(err)
+	}
+	go serveWeb(filepath.Join(inForce, extra))
+	for {
+		if err := run(out); err != nil {
+			log.Printf("the agent ended: %v; it is started again in %v", err, restartAfter)
+		}
+		time.Sleep(restartAfter)
+	}
+}
+
+// consoles are the screen and the serial line, where there are such.
+func consoles() (found []io.Writer) {
+	for _, path := range []string{"/dev/console", "/dev/tty1"} {
+		if f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0); err == nil {
+			found = append(found, forgiving{f})
+		}
+	}
+	return found
+}
+
+// forgiving loses what its writer does not take: nobody may be at a console.
+type forgiving struct{ w io.Writer }
+
+func (f forgiving) Write(b []byte) (int, error) {
+	_, _ = f.w.Write(bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n")))
+	return len(b), nil
+}
+
+// provision has the agent take what is on the boot partition.
+func provision(out io.Writer) (err error) {
+	device, err := bootPartition("/proc/mounts")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(boot, 0o700); err != nil {
+		return err
+	}
+	const flags = syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC | syscall.MS_NOATIME
+	if err := syscall.Mount(device, boot, "vfat", flags|syscall.MS_RDONLY, ""); err != nil {
+		return fmt.Errorf("mount the boot partition %s: %w", device, err)
+	}
+	defer func() { err = errors.Join(err, syscall.Unmount(boot, 0)) }()
+	if !something() {
+		return nil
+	}
+	if err := syscall.Mount(device, boot, "vfat", flags|syscall.MS_REMOUNT, ""); err != nil {
+		log.Printf("the boot partition stays read-only: %v", err)
+	}
+	log.Print("taking what is on the boot partition")
+	c := exec.Command(agent, "provision", "--from", given, "--to", provisioned, "--extra", extra)
+	c.Stdout, c.Stderr = out, out
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("provision: %w", err)
+	}
+	return nil
+}
+
+// something reports whether the agent has to look at the boot partition.
+func something() bool {
+	files, _ := os.ReadDir(given)
+	_, report := os.Lstat(told)
+	_, unfinished := os.Lstat(inForce + "/.taken")
+	return len(files) > 0 || report == nil || unfinished == nil
+}
+
+// bootPartition is the first one of the disk whose fourth is the permanent one.
+func bootPartition(mounts string) (string, error) {
+	text, err := os.ReadFile(mounts)
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 1 && f[1] == permanent {
+			if disk, ok := strings.CutSuffix(f[0], "4"); ok {
+				return disk + "1", nil
+			}
+		}
+	}
+	return "", fmt.Errorf("%s names no fourth partition at %s: the card was not written whole", mounts, permanent)
+}
+
+// run runs the agent until it ends. Whoever stops this program stops it too.
+func run(out io.Writer) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	c := exec.CommandContext(ctx, agent, "run", "--provisioned", provisioned)
+	c.Stdout, c.Stderr = out, out
+	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
+	err := c.Run()
+	if ctx.Err() != nil {
+		os.Exit(0)
+	}
+	return err
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestBootPartition(t *testing.T) {
+	for _, c := range []struct{ mounts, want, err string }{
+		{"/dev/root / squashfs ro 0 0\n/dev/mmcblk0p4 /perm ext4 rw 0 0\n", "/dev/mmcblk0p1", ""},
+		{"/dev/sda4 /perm ext4 rw 0 0\n", "/dev/sda1", ""},
+		{"/dev/root / squashfs ro 0 0\n", "", "no fourth partition"},
+		{"/dev/nvme0n1p2 /perm ext4 rw 0 0\n", "", "no fourth partition"},
+	} {
+		path := filepath.Join(t.TempDir(), "mounts")
+		if err := os.WriteFile(path, []byte(c.mounts), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := bootPartition(path)
+		if got != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%q: %q, %v", c.mounts, got, err)
+		}
+	}
+}
+
+func TestWebPageWantsThePassword(t *testing.T) {
+	h := guarded("twelve chars", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	for _, c := range []struct {
+		user, password string
+		want           int
+	}{
+		{"", "", http.StatusUnauthorized},
+		{"gokrazy", "", http.StatusUnauthorized},
+		{"gokrazy", "twelve char", http.StatusUnauthorized},
+		{"root", "twelve chars", http.StatusUnauthorized},
+		{"gokrazy", "twelve chars", http.StatusTeapot},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		if c.user != "" {
+			r.SetBasicAuth(c.user, c.password)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != c.want {
+			t.Errorf("%s:%s: %d, want %d", c.user, c.password, w.Code, c.want)
+		}
+	}
+}
+
+func TestPasswordIsTakenOrSaidToBeTooShort(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web-password")
+	for _, c := range []struct {
+		text, want string
+		bad        bool
+	}{{"", "", true}, {"short\r\n", "", true}, {"long enough it is\r\n", "long enough it is", false}} {
+		if c.text != "" {
+			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := readPassword(path); got != c.want || (err != nil) != c.bad {
+			t.Errorf("%q: %q, %v", c.text, got, err)
+		}
+	}
+}

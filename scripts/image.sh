@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Builds dist/fieldpost-rpi-arm64.img, the contents of an SD card for Raspberry Pi 3,
+# 4, 5 and Zero 2 W with the agent on it, the same compressed, and their checksums.
+# Needs Go, e2fsprogs, dosfstools, mtools and gzip; no root. scripts/cross-build.sh comes
+# first, or AGENT=FILE names another agent for linux/arm64.
+#
+# The same commit, Go version and certificates of this machine's system give the
+# same bytes: what gokrazy's packer takes from the clock is the time of the commit.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+agent=$(realpath "${AGENT:-dist/agent-linux-arm64}")
+[ -f "$agent" ] || { echo "image: no $agent: run scripts/cross-build.sh first" >&2; exit 1; }
+PATH=$PATH:/sbin:/usr/sbin
+for tool in mkfs.ext4:e2fsprogs mkfs.fat:dosfstools mcopy:mtools; do
+	command -v "${tool%:*}" >/dev/null || { echo "image: no ${tool%:*}: install ${tool#*:}" >&2; exit 1; }
+done
+
+# A card holds at least this, in bytes; QEMU takes cards of a power of two only.
+# gokrazy has the boot partition at 4 MiB, two roots of 500 MB each behind it, and
+# the permanent partition from there to the end but for the copy of its table.
+size=2147483648
+boot_at=4194304
+boot_kib=102400
+permanent_at=1157627904
+permanent_kib=$(((size - permanent_at) / 1024 - 17))
+image=$PWD/dist/fieldpost-rpi-arm64.img
+epoch=$(git log -1 --format=%ct 2>/dev/null || echo 1700000000)
+
+work=$(mktemp -d)
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+export GOFLAGS=-mod=readonly GOEXPERIMENT='' GOWORK=off
+
+# The packer asks the clock for the dates of files; its clock is the commit.
+tools=$(cd deploy/image && realpath "$(go list -f '{{.Dir}}' github.com/gokrazy/tools/packer)/..")
+cp -r "$tools" "$work/tools"
+chmod -R u+w "$work/tools"
+sed -i "s/time\.Now()/time.Unix($epoch, 0).UTC()/" "$work"/tools/internal/packer/{write,packerprepare}.go
+cp deploy/image/go.mod "$work/packer.mod"
+cp deploy/image/go.sum "$work/packer.sum"
+(
+	cd deploy/image
+	go mod edit -replace "github.com/gokrazy/tools=$work/tools" "$work/packer.mod"
+	CGO_ENABLED=0 go build -modfile "$work/packer.mod" -o "$work/gok" github.com/gokrazy/tools/cmd/gok
+)
+
+# The packages of the card are built in a copy of the module, whose go.mod says
+# which versions.
+instance=$work/instances/fieldpost
+mkdir -p "$instance/builddir"
+cp -r deploy/image/{go.mod,go.sum,image.go,start} "$instance/builddir"
+cp deploy/image/config.json "$instance"
+install -m 0755 "$agent" "$instance/agent"
+find "$instance" -exec touch -d "@$epoch" {} +
+
+mkdir -p dist
+rm -f "$image" "$image.gz" "$image.SHA256SUMS"
+truncate -s "$size" "$image"
+(cd "$work" && GOFLAGS="-mod=readonly -buildvcs=false -trimpath" "$work/gok" -i fieldpost --parent_dir "$work/instances" \
+	overwrite --full "$image" --target_storage_bytes="$size") >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+
+# The packer makes a boot file system with no room for one file more.
+export SOURCE_DATE_EPOCH=$epoch MTOOLS_SKIP_CHECK=1
+mkdir "$work/boot"
+mcopy -smn -i "$image@@$boot_at" '::*' "$work/boot"
+mkdir "$work/boot/fieldpost"
+cp deploy/image/fieldpost-readme.txt "$work/boot"
+find "$work/boot" -exec touch -d "@$epoch" {} +
+mkfs.fat --invariant -F 16 -n FIELDPOST -i 6669656c --offset $((boot_at / 512)) "$image" "$boot_kib" >"$work/log"
+(cd "$work/boot" && LC_ALL=C mcopy -smn -i "$image@@$boot_at" -- * ::)
+
+E2FSPROGS_FAKE_TIME=$epoch mkfs.ext4 -q -F -L permanent -O ^orphan_file \
+	-U 6669656c-6470-4f73-8470-65726d616e74 -E "offset=$permanent_at,hash_seed=6669656c-6470-4f73-8470-686173687365,lazy_itable_init=0" \
+	"$image" "$permanent_kib"
+gzip -nk "$image"
+if command -v sha256sum >/dev/null; then sum='sha256sum'; else sum='shasum -a 256'; fi
+(cd dist && $sum "$(basename "$image")" "$(basename "$image").gz" >"$(basename "$image").SHA256SUMS")
+for f in "$image" "$image.gz"; do printf '%10s  %s\n' "$(wc -c <"$f" | tr -d ' ')" "dist/${f##*/}"; done
