@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -29,9 +30,9 @@ type card struct {
 }
 
 // newCard copies the image and puts files into the folder on its boot partition.
-func newCard(o options, given map[string]string) (*card, error) {
+func newCard(ctx context.Context, o options, given map[string]string) (*card, error) {
 	c := &card{options: o, file: filepath.Join(o.work, "card.img"), given: given}
-	if err := command("cp", "--sparse=always", o.image, c.file); err != nil {
+	if err := command(ctx, "cp", "--sparse=always", o.image, c.file); err != nil {
 		return nil, err
 	}
 	for name, text := range given {
@@ -39,17 +40,17 @@ func newCard(o options, given map[string]string) (*card, error) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			return nil, err
 		}
-		if err := command("mcopy", "-i", c.bootFS(), path, "::fieldpost/"+name); err != nil {
+		if err := command(ctx, "mcopy", "-i", c.bootFS(), path, "::fieldpost/"+name); err != nil {
 			return nil, err
 		}
 	}
 	for _, name := range []string{"vmlinuz", "bcm2710-rpi-3-b.dtb", "cmdline.txt"} {
-		if err := command("mcopy", "-n", "-i", c.bootFS(), "::"+name, o.work); err != nil {
+		if err := command(ctx, "mcopy", "-n", "-i", c.bootFS(), "::"+name, o.work); err != nil {
 			return nil, err
 		}
 	}
 	// What dtparam=i2c_arm=on in config.txt has the firmware do.
-	return c, command("fdtput", "-t", "s", c.path("bcm2710-rpi-3-b.dtb"), "/soc/i2c@7e804000", "status", "okay")
+	return c, command(ctx, "fdtput", "-t", "s", c.path("bcm2710-rpi-3-b.dtb"), "/soc/i2c@7e804000", "status", "okay")
 }
 
 func (c *card) path(name string) string { return filepath.Join(c.work, name) }
@@ -105,24 +106,24 @@ func (c *card) kept(ctx context.Context, dir string) (ids []string, err error) {
 	return ids, nil
 }
 
-// look brings the permanent partition, as the kernel would find it, into a folder.
-// It works on a copy: the card stays as the cut has left it.
+// look brings what is on the permanent partition, as the kernel would find it, into
+// a folder. It works on a copy: the card stays as the cut has left it.
 func (c *card) look(ctx context.Context, dir string) error {
-	copied := c.path("copy.img")
-	if err := command("cp", "--sparse=always", c.file, copied); err != nil {
+	const block = 4096
+	fs := c.path("permanent.img")
+	defer os.Remove(fs)
+	if err := command(ctx, "dd", "if="+c.file, "of="+fs, "bs="+strconv.Itoa(block), "skip="+strconv.Itoa(permanentAt/block), "conv=sparse", "status=none"); err != nil {
 		return err
 	}
-	defer os.Remove(copied)
-	fs := fmt.Sprintf("%s?offset=%d", copied, permanentAt)
 	var ended *exec.ExitError
 	// 1 is that something was mended, which is the journal.
-	if err := command("e2fsck", "-fy", fs); err != nil && (!errors.As(err, &ended) || ended.ExitCode() > 1) {
+	if err := command(ctx, "e2fsck", "-fy", fs); err != nil && (!errors.As(err, &ended) || ended.ExitCode() > 1) {
 		return err
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	return command("debugfs", "-R", "rdump /fieldpost /var "+dir, fs)
+	return command(ctx, "debugfs", "-R", "rdump /fieldpost /var "+dir, fs)
 }
 
 // left is how many files are in the folder on the boot partition.
@@ -146,8 +147,8 @@ func (c *card) search(text string) (int, error) {
 }
 
 // command runs one, and has what it says in its error.
-func command(name string, args ...string) error {
-	out, err := exec.Command(name, args...).CombinedOutput()
+func command(ctx context.Context, name string, args ...string) error {
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, bytes.TrimSpace(out))
 	}

@@ -67,7 +67,7 @@ func (p *proof) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer p.hub.Close()
-	if p.card, err = newCard(p.options, p.given()); err != nil {
+	if p.card, err = newCard(ctx, p.options, p.given()); err != nil {
 		return err
 	}
 	if err := p.firstBoot(ctx); err != nil {
