@@ -66,7 +66,7 @@ mcopy -smn -i "$image@@$boot_at" '::*' "$work/boot"
 mkdir "$work/boot/fieldpost"
 cp deploy/image/fieldpost-readme.txt "$work/boot"
 find "$work/boot" -exec touch -d "@$epoch" {} +
-mkfs.fat --invariant -F 16 -n FIELDPOST -i 6669656c --offset $((boot_at / 512)) "$image" "$boot_kib" >"$work/log"
+mkfs.fat --invariant -F 16 -n FIELDPOST -i 6669656c --offset $((boot_at / 512)) "$image" "$boot_kib" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 (cd "$work/boot" && LC_ALL=C mcopy -smn -i "$image@@$boot_at" -- * ::)
 
 E2FSPROGS_FAKE_TIME=$epoch mkfs.ext4 -q -F -L permanent -O ^orphan_file \

@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -48,11 +49,7 @@ func main() {
 		err = fmt.Errorf("something was refuted")
 	}
 	if *table != "" {
-		f, openErr := os.OpenFile(*table, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-		if openErr == nil {
-			_, _ = f.WriteString(p.table.String())
-			_ = f.Close()
-		}
+		err = errors.Join(err, p.write(*table))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "image:", err)
@@ -61,7 +58,6 @@ func main() {
 }
 
 func (p *proof) run(ctx context.Context) (err error) {
-	p.table.WriteString("| what | wanted | found | |\n|---|---|---|---|\n")
 	p.hub, err = desk.StartHub(hub.Options{HostName: "10.0.2.2"}) // where QEMU's guests find their host
 	if err != nil {
 		return err

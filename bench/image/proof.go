@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"fieldpost/bench/desk"
@@ -17,19 +20,33 @@ type proof struct {
 	hub     *desk.Hub
 	card    *card
 	durable map[string]bool // message-ids that were on the card when the power went
-	table   strings.Builder
+	rows    [][]string
 	failed  bool
 }
 
-// check adds a row to the table.
-func (p *proof) check(what, wanted, found string, ok bool) {
-	mark := "ok"
-	if !ok {
-		mark, p.failed = "**refuted**", true
+// check adds a row to the table: what is looked at, what it must be, and what it was.
+func (p *proof) check(what, expected, seen string, good bool) {
+	verdict := "PROVEN"
+	if !good {
+		verdict, p.failed = "FAILED", true
 	}
-	row := fmt.Sprintf("| %s | %s | %s | %s |\n", what, wanted, found, mark)
-	p.table.WriteString(row)
-	fmt.Print(row)
+	row := []string{what, expected, seen, verdict}
+	p.rows = append(p.rows, row)
+	fmt.Println(strings.Join(row, "  "))
+}
+
+// write appends the table to a file.
+func (p *proof) write(path string) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(f, 0, 0, 2, ' ', 0)
+	for _, row := range append([][]string{{"what", "expected", "seen", "verdict"}}, p.rows...) {
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	fmt.Fprintf(w, "seed %d\n", p.seed)
+	return errors.Join(w.Flush(), f.Close())
 }
 
 // upTo is a random time.
