@@ -114,11 +114,22 @@ arm_qemu() {
 	done
 }
 
+# unpacks: whether packages can be unpacked here; if not, that is a skip.
+unpacks() {
+	if [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ]; then
+		echo 'SKIPPED: packages are unpacked on Debian for amd64' >>"$log"
+		return 1
+	fi
+	need depmod kmod
+	need cpio cpio
+}
+
 # board MACHINE GOARCH GOARM QEMU FOLDER [FLAG...]: proves the agent of dist/ on that
 # machine; FOLDER has the kernel and the modules. Flags are those of bench/board.
 board() {
 	local machine=$1 goarch=$2 goarm=$3 binary=$4 folder=$5
 	shift 5
+	mkdir -p "$scratch/root"
 	scripts/cross-build.sh "agent-linux-${goarch/%arm/armv$goarm}" | tee -a "$log"
 	CGO_ENABLED=0 go build -C bench -o "$scratch/board" ./board
 	CGO_ENABLED=0 GOOS=linux GOARCH=$goarch GOARM=$goarm go build -C bench -ldflags '-s -w' -o "$scratch/root/init" ./board/guest
@@ -126,4 +137,20 @@ board() {
 	cp -r "$folder/modules" "$scratch/root"
 	pack "$scratch/root" "$scratch/initrd"
 	run "the agent on $machine" "$scratch/board" -machine "$machine" -qemu "$binary" -kernel "$folder/vmlinuz" -initrd "$scratch/initrd" -work "$scratch" -table "$table" "$@"
+}
+
+# pi MACHINE GOARCH GOARM QEMU ARCH PACKAGE DTB: proves the agent on a Raspberry Pi with
+# the kernel of that package, which for ARMv6 comes from the backports.
+pi() {
+	local from=$suite dtb=$scratch/board.dtb
+	unpacks || return 0
+	need fdtput device-tree-compiler
+	need xz xz-utils
+	arm_qemu
+	[ "$5" != armel ] || from=$suite-backports
+	kernel "$scratch/kernel" "$5" "$from" "$6" phy_generic i2c_bcm2835 i2c_dev dwc2 cdc_ether | tee -a "$log"
+	cp "$scratch/kernel/dtb/$7" "$dtb"
+	# A Bluetooth chip on the serial line would get what the host says on it.
+	! fdtget -l "$dtb" /soc/serial@7e201000 | grep -q bluetooth || fdtput -r "$dtb" /soc/serial@7e201000/bluetooth
+	board "$1" "$2" "$3" "$qemu/$4" "$scratch/kernel" -share "$share" -dtb "$dtb"
 }

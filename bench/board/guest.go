@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 
 // hang is how long is waited for anything at all, on a machine that may have much
 // else to do.
-const hang = 3 * time.Minute
+const hang = 5 * time.Minute
 
 // guest is a running machine.
 type guest struct {
@@ -27,7 +28,8 @@ type guest struct {
 	in      io.Writer
 	answers chan errand.Answer
 	ended   chan error
-	console []string // the last lines; to be read once answers is closed
+	mu      sync.Mutex
+	console []string // the last lines
 	qmp     string
 	qtest   string
 }
@@ -74,7 +76,9 @@ func (g *guest) listen(out io.Reader) {
 			continue
 		}
 		if line != "" {
+			g.mu.Lock()
 			g.console = append(g.console[max(len(g.console)-60, 0):], line)
+			g.mu.Unlock()
 		}
 	}
 	g.ended <- errors.Join(lines.Err(), g.cmd.Wait())
@@ -86,7 +90,7 @@ func (g *guest) wait(ctx context.Context, what string) (errand.Answer, error) {
 	case a, ok := <-g.answers:
 		switch {
 		case !ok:
-			return a, fmt.Errorf("%s: the machine has ended; its console:\n%s", what, strings.Join(g.console, "\n"))
+			return a, fmt.Errorf("%s: the machine has ended; its console:\n%s", what, g.heard())
 		case a.Err != "":
 			return a, errors.New(a.Err)
 		}
@@ -94,8 +98,15 @@ func (g *guest) wait(ctx context.Context, what string) (errand.Answer, error) {
 	case <-ctx.Done():
 		return errand.Answer{}, ctx.Err()
 	case <-time.After(hang):
-		return errand.Answer{}, fmt.Errorf("%s: the guest does not answer", what)
+		return errand.Answer{}, fmt.Errorf("%s: the guest does not answer in %s; its console:\n%s", what, hang, g.heard())
 	}
+}
+
+// heard is the end of what the console said beside answers.
+func (g *guest) heard() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return strings.Join(g.console, "\n")
 }
 
 // do has the guest do one errand.

@@ -35,7 +35,11 @@ func (m *monitor) execute(command string, args map[string]any) (result json.RawM
 	if err := m.conn.SetDeadline(time.Now().Add(hang)); err != nil {
 		return nil, err
 	}
-	if err := json.NewEncoder(m.conn).Encode(map[string]any{"execute": command, "arguments": args}); err != nil {
+	ask := map[string]any{"execute": command}
+	if args != nil {
+		ask["arguments"] = args
+	}
+	if err := json.NewEncoder(m.conn).Encode(ask); err != nil {
 		return nil, err
 	}
 	for {

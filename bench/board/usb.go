@@ -33,7 +33,8 @@ type usbBench struct {
 func proveUSB(ctx context.Context, b *bed) error {
 	u := &usbBench{bed: b}
 	for _, step := range []func(context.Context) error{
-		u.plugIn, u.readByDrivers, u.readByKernel, u.noAcknowledgement, u.stuckBusy, u.wedged, u.unplugged, u.account,
+		u.plugIn, u.readByDrivers, u.readByKernel, u.noAcknowledgement, u.stuckBusy, u.wedged, u.unplugged,
+		func(ctx context.Context) error { return u.account(ctx, 10) },
 	} {
 		if err := step(ctx); err != nil {
 			return err
