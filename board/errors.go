@@ -68,6 +68,10 @@ func (e *Error) Error() string { return fmt.Sprintf("%s %s: %v", e.Op, e.Thing, 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Gone reports whether the adapter is: handles on it are of no more use, and keep
+// the kernel from taking it away.
+func (e *Error) Gone() bool { return errors.Is(e.Err, ErrIO) }
+
 // Hint returns the next move of a technician, or "".
 func (e *Error) Hint() string {
 	if e.Op == "reboot" {

@@ -33,3 +33,11 @@ func TestHints(t *testing.T) {
 		t.Errorf("hint %q for an unknown cause", h)
 	}
 }
+
+func TestGone(t *testing.T) {
+	for err, want := range map[error]bool{ErrIO: true, ErrNoAck: false, ErrBusTimeout: false} {
+		if e := (&Error{Err: fmt.Errorf("%w: of the kernel", err)}); e.Gone() != want {
+			t.Errorf("%v is gone: %v", e, !want)
+		}
+	}
+}

@@ -31,6 +31,10 @@ func retryPause(n int) time.Duration {
 // is still open gets its next tick if that comes sooner: one lost transfer
 // costs one sample. A source to be opened again waits for the pause. A failure
 // that the end of Run caused is none.
+//
+// When the bus itself is gone, all sources on it are closed at once: the kernel does
+// not let go of a USB adapter that a handle is open on, and serves no other device
+// on its hub meanwhile.
 func (s *Sampler) fail(ctx context.Context, l *lane, err error) {
 	if ctx.Err() != nil {
 		return
@@ -38,12 +42,15 @@ func (s *Sampler) fail(ctx context.Context, l *lane, err error) {
 	l.errors++
 	var p *panicError
 	panicked := errors.As(err, &p)
-	if l.source != nil && s.hang == nil && (panicked || l.errors >= rebuildAfter) {
-		s.closeSource(ctx, l)
+	unplugged := gone(err)
+	for _, other := range s.lanes {
+		if other.source != nil && s.hang == nil && (unplugged || other == l && (panicked || l.errors >= rebuildAfter)) {
+			s.closeSource(ctx, other)
+		}
 	}
 	now := time.Now()
 	l.retry = now.Add(retryPause(l.errors))
-	if l.source != nil && l.tick.Before(l.retry) {
+	if (l.source != nil || unplugged && l.errors < rebuildAfter) && l.tick.Before(l.retry) {
 		l.retry = time.Time{}
 	}
 	s.showNext(l)
@@ -65,6 +72,12 @@ func (s *Sampler) fail(ctx context.Context, l *lane, err error) {
 		log = log.With("stack", string(p.stack))
 	}
 	log.Warn("sensor fails")
+}
+
+// gone reports whether an error says that what is open on the bus is of no more use.
+func gone(err error) bool {
+	var g interface{ Gone() bool }
+	return errors.As(err, &g) && g.Gone()
 }
 
 // succeed records a reading of l and puts it back on the grid.

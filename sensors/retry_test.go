@@ -2,6 +2,7 @@ package sensors
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -125,4 +126,41 @@ func TestRetryPause(t *testing.T) {
 	if longest < retryMax/2 {
 		t.Errorf("longest pause after many failures is %v", longest)
 	}
+}
+
+type goneError struct{ error }
+
+func (goneError) Gone() bool { return true }
+
+// When an adapter was pulled out, no source on it stays open, also not one that is
+// seldom asked; each is opened again at its next sample.
+func TestUnpluggedBusIsLetGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		part := &scripted{sense: func(_ context.Context, n int) (float64, error) {
+			if n == 3 {
+				return 0, fmt.Errorf("sense: %w", goneError{errTest})
+			}
+			return 1, nil
+		}}
+		seldom := &scripted{}
+		b := start(t, Sensor{Name: "a", Open: part.Open, Every: time.Second}, Sensor{Name: "b", Open: seldom.Open, Every: time.Hour})
+		defer b.stop()
+		opens := func(s *scripted) [2]int {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return [2]int{s.opens, s.closes}
+		}
+		after(2500 * time.Millisecond)
+		if o, n := opens(part), opens(seldom); o != [2]int{1, 1} || n != [2]int{1, 1} {
+			t.Errorf("opened and closed %v and %v times", o, n)
+		}
+		after(time.Second)
+		if o, n := opens(part), opens(seldom); o != [2]int{2, 1} || n != [2]int{1, 1} {
+			t.Errorf("a second later: opened and closed %v and %v times", o, n)
+		}
+		after(time.Hour)
+		if s := b.state(1); s.Condition != OK || s.Samples != 2 || s.Failures != 0 {
+			t.Errorf("an hour later: %+v", s)
+		}
+	})
 }

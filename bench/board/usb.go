@@ -77,6 +77,8 @@ func (u *usbBench) plugIn(ctx context.Context) error {
 	}
 	sensor("climate", slowly, "source = \"bme280\"\nbus = \"usb0\"\naddress = 0x76")
 	sensor("cellar", slowly, "source = \"sht4x\"\nbus = \"usb0\"\n[[sensor.value]]\nname = \"temperature\"\nmax = 60")
+	// Its handle on the adapter must not keep the kernel from taking the adapter away.
+	sensor("seldom", time.Hour, "source = \"sht4x\"\nbus = \"usb0\"")
 	sensor("pipe", quickly, "source = \"tmp102\"\nbus = \"usb1\"")
 	sensor("kernel", slowly, "source = \"iio\"\ndevice = \"bme280\"")
 	sensor("host", quickly, "source = \"host\"")
