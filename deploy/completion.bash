@@ -6,23 +6,23 @@ _fieldpost() {
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case "$name ${COMP_WORDS[i]}" in
-		' check'|' commands'|'commands help'|'commands run'|' demo'|' fsck'|' provision'|' queue'|'queue stat'|'queue peek'|'queue export'|'queue flush'|'queue dead'|'queue dead list'|'queue dead show'|'queue dead retry'|'queue dead drop'|' run'|' selftest'|' sensors'|'sensors read'|' status'|' version')
+		' check'|' commands'|'commands help'|'commands run'|' demo'|' fsck'|' provision'|' queue'|'queue stat'|'queue peek'|'queue export'|'queue flush'|'queue dead'|'queue dead list'|'queue dead show'|'queue dead retry'|'queue dead drop'|' run'|' selftest'|' sensors'|'sensors read'|' status'|' top'|' version')
 			name=${name:+$name }${COMP_WORDS[i]}
 			;;
 		esac
 	done
 	case "$name $prev" in
-	'check --config'|'commands --socket'|'commands --store'|'commands help --config'|'commands help --socket'|'commands run --socket'|'demo --keep'|'fsck --salvage'|'fsck --store'|'provision --from'|'provision --to'|'queue --socket'|'queue stat --socket'|'queue peek --socket'|'queue export --socket'|'queue flush --socket'|'queue dead --socket'|'queue dead list --socket'|'queue dead show --socket'|'queue dead retry --socket'|'queue dead drop --socket'|'run --config'|'run --provisioned'|'selftest --config'|'selftest --socket'|'sensors --socket'|'sensors read --config'|'sensors read --socket'|'status --socket')
+	'check --config'|'commands --socket'|'commands --store'|'commands help --config'|'commands help --socket'|'commands run --socket'|'demo --keep'|'fsck --salvage'|'fsck --store'|'provision --from'|'provision --to'|'queue --socket'|'queue stat --socket'|'queue peek --socket'|'queue export --socket'|'queue flush --socket'|'queue dead --socket'|'queue dead list --socket'|'queue dead show --socket'|'queue dead retry --socket'|'queue dead drop --socket'|'run --config'|'run --provisioned'|'selftest --config'|'selftest --socket'|'sensors --socket'|'sensors read --config'|'sensors read --socket'|'status --socket'|'top --socket')
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	'commands run --args'|'commands run --id'|'commands run --within'|'demo --duration'|'demo --seed'|'provision --extra'|'queue peek --class'|'queue peek --n'|'selftest --outputs')
+	'commands run --args'|'commands run --id'|'commands run --within'|'demo --duration'|'demo --seed'|'provision --extra'|'queue peek --class'|'queue peek --n'|'selftest --outputs'|'top --every')
 		return
 		;;
 	esac
 	case $name in
-	'') words='check commands demo fsck provision queue run selftest sensors status version help' ;;
+	'') words='check commands demo fsck provision queue run selftest sensors status top version help' ;;
 	'check') words='--config --defaults --help' ;;
 	'commands') words='help run --json --socket --store --help' ;;
 	'commands help') words='--config --json --socket --help' ;;
@@ -45,6 +45,7 @@ _fieldpost() {
 	'sensors') words='read --json --socket --help' ;;
 	'sensors read') words='--config --json --socket --help' ;;
 	'status') words='--json --socket --help' ;;
+	'top') words='--every --once --socket --help' ;;
 	'version') words='--help' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

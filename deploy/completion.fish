@@ -5,7 +5,7 @@ function __fieldpost_command
 	set -l name ''
 	for word in (commandline -opc)[2..-1]
 		switch "$name $word"
-			case ' check' ' commands' 'commands help' 'commands run' ' demo' ' fsck' ' provision' ' queue' 'queue stat' 'queue peek' 'queue export' 'queue flush' 'queue dead' 'queue dead list' 'queue dead show' 'queue dead retry' 'queue dead drop' ' run' ' selftest' ' sensors' 'sensors read' ' status' ' version'
+			case ' check' ' commands' 'commands help' 'commands run' ' demo' ' fsck' ' provision' ' queue' 'queue stat' 'queue peek' 'queue export' 'queue flush' 'queue dead' 'queue dead list' 'queue dead show' 'queue dead retry' 'queue dead drop' ' run' ' selftest' ' sensors' 'sensors read' ' status' ' top' ' version'
 				set name (string trim -- "$name $word")
 		end
 	end
@@ -24,6 +24,7 @@ for program in agent fieldpost
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a selftest -d 'try buses, sensors, disk, clock, the way to the hub and the whole chain'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a sensors -d 'list the sensors and what they said last'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a status -d 'ask the running agent what is wrong'
+	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a top -d 'watch the running agent, live, in any terminal'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a version -d 'print the version'
 	complete -c $program -n 'string match -q -- \'check\' (__fieldpost_command)' -l config -r -F -d 'configuration file'
 	complete -c $program -n 'string match -q -- \'check\' (__fieldpost_command)' -l defaults -d 'print a complete configuration with every key and its default'
@@ -97,4 +98,7 @@ for program in agent fieldpost
 	complete -c $program -n 'string match -q -- \'sensors read\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'
 	complete -c $program -n 'string match -q -- \'status\' (__fieldpost_command)' -l json -d 'print JSON'
 	complete -c $program -n 'string match -q -- \'status\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'
+	complete -c $program -n 'string match -q -- \'top\' (__fieldpost_command)' -l every -x -d 'time between two looks, at least 200ms'
+	complete -c $program -n 'string match -q -- \'top\' (__fieldpost_command)' -l once -d 'print one frame and end, as when the output is no terminal'
+	complete -c $program -n 'string match -q -- \'top\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'
 end

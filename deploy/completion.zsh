@@ -5,15 +5,15 @@ local name= word
 local -a offers
 for word in ${words[2,CURRENT-1]}; do
 	case "$name $word" in
-	(' check'|' commands'|'commands help'|'commands run'|' demo'|' fsck'|' provision'|' queue'|'queue stat'|'queue peek'|'queue export'|'queue flush'|'queue dead'|'queue dead list'|'queue dead show'|'queue dead retry'|'queue dead drop'|' run'|' selftest'|' sensors'|'sensors read'|' status'|' version') name=${name:+$name }$word ;;
+	(' check'|' commands'|'commands help'|'commands run'|' demo'|' fsck'|' provision'|' queue'|'queue stat'|'queue peek'|'queue export'|'queue flush'|'queue dead'|'queue dead list'|'queue dead show'|'queue dead retry'|'queue dead drop'|' run'|' selftest'|' sensors'|'sensors read'|' status'|' top'|' version') name=${name:+$name }$word ;;
 	esac
 done
 case "$name ${words[CURRENT-1]}" in
-('check --config'|'commands --socket'|'commands --store'|'commands help --config'|'commands help --socket'|'commands run --socket'|'demo --keep'|'fsck --salvage'|'fsck --store'|'provision --from'|'provision --to'|'queue --socket'|'queue stat --socket'|'queue peek --socket'|'queue export --socket'|'queue flush --socket'|'queue dead --socket'|'queue dead list --socket'|'queue dead show --socket'|'queue dead retry --socket'|'queue dead drop --socket'|'run --config'|'run --provisioned'|'selftest --config'|'selftest --socket'|'sensors --socket'|'sensors read --config'|'sensors read --socket'|'status --socket') _files; return ;;
-('commands run --args'|'commands run --id'|'commands run --within'|'demo --duration'|'demo --seed'|'provision --extra'|'queue peek --class'|'queue peek --n'|'selftest --outputs') _message value; return ;;
+('check --config'|'commands --socket'|'commands --store'|'commands help --config'|'commands help --socket'|'commands run --socket'|'demo --keep'|'fsck --salvage'|'fsck --store'|'provision --from'|'provision --to'|'queue --socket'|'queue stat --socket'|'queue peek --socket'|'queue export --socket'|'queue flush --socket'|'queue dead --socket'|'queue dead list --socket'|'queue dead show --socket'|'queue dead retry --socket'|'queue dead drop --socket'|'run --config'|'run --provisioned'|'selftest --config'|'selftest --socket'|'sensors --socket'|'sensors read --config'|'sensors read --socket'|'status --socket'|'top --socket') _files; return ;;
+('commands run --args'|'commands run --id'|'commands run --within'|'demo --duration'|'demo --seed'|'provision --extra'|'queue peek --class'|'queue peek --n'|'selftest --outputs'|'top --every') _message value; return ;;
 esac
 case $name in
-('') offers=('check:tell every fault of a configuration and of the files it names' 'commands:show the commands the agent got and what became of them; tell what there is; run one here' 'demo:show the whole thing against a hub on this machine; no hardware, no cloud' 'fsck:look at the store of an agent that does not run: what is there, what is damaged' 'provision:take configuration and credentials from a boot partition, check them, and wipe them there' 'queue:show what waits, what died and what was lost; look inside, and decide about dead letters' 'run:sample, queue, drain and obey, until stopped' 'selftest:try buses, sensors, disk, clock, the way to the hub and the whole chain' 'sensors:list the sensors and what they said last' 'status:ask the running agent what is wrong' 'version:print the version') ;;
+('') offers=('check:tell every fault of a configuration and of the files it names' 'commands:show the commands the agent got and what became of them; tell what there is; run one here' 'demo:show the whole thing against a hub on this machine; no hardware, no cloud' 'fsck:look at the store of an agent that does not run: what is there, what is damaged' 'provision:take configuration and credentials from a boot partition, check them, and wipe them there' 'queue:show what waits, what died and what was lost; look inside, and decide about dead letters' 'run:sample, queue, drain and obey, until stopped' 'selftest:try buses, sensors, disk, clock, the way to the hub and the whole chain' 'sensors:list the sensors and what they said last' 'status:ask the running agent what is wrong' 'top:watch the running agent, live, in any terminal' 'version:print the version') ;;
 ('check') offers=('--config:configuration file' '--defaults:print a complete configuration with every key and its default') ;;
 ('commands') offers=('help:list the commands this agent knows, or tell all about one' 'run:carry out a command here, as the hub'\''s would be' '--json:print JSON' '--socket:the agent'\''s path' '--store:folder of a store whose agent does not run, in place of asking one') ;;
 ('commands help') offers=('--config:configuration file to go by when no agent answers' '--json:print JSON' '--socket:the agent'\''s path') ;;
@@ -36,6 +36,7 @@ case $name in
 ('sensors') offers=('read:take a sample of one sensor now, by the running agent or, without one, by this program' '--json:print JSON' '--socket:the agent'\''s path') ;;
 ('sensors read') offers=('--config:configuration file, for when no agent runs' '--json:print JSON' '--socket:the agent'\''s path') ;;
 ('status') offers=('--json:print JSON' '--socket:the agent'\''s path') ;;
+('top') offers=('--every:time between two looks, at least 200ms' '--once:print one frame and end, as when the output is no terminal' '--socket:the agent'\''s path') ;;
 ('version') offers=() ;;
 esac
 _describe agent offers

@@ -105,7 +105,7 @@ func Run(ctx context.Context, s Screen, o Options) error {
 	defer cancel()
 	v := View{ASCII: o.ASCII}
 	answers := make(chan answer, 1)
-	asking := true
+	asking, hurried := true, false
 	ask := func() { answers <- o.ask(ctx) }
 	go ask()
 	happened := make(chan struct{}, 1)
@@ -137,7 +137,7 @@ func Run(ctx context.Context, s Screen, o Options) error {
 			} else {
 				v.Take(a.Snapshot)
 			}
-			asking = false
+			asking, hurried = false, false
 			next.Reset(o.Every)
 		case <-next.C:
 			if !asking {
@@ -145,7 +145,8 @@ func Run(ctx context.Context, s Screen, o Options) error {
 				go ask()
 			}
 		case <-happened:
-			if !asking {
+			if !asking && !hurried {
+				hurried = true
 				next.Reset(soon)
 			}
 		case <-s.Changed():

@@ -50,7 +50,7 @@ watch() {
 		[ -z "${UPDATE-}" ] || cp "$folder/got" "$expected/$1.txt"
 		diff -u "$expected/$1.txt" "$folder/got"
 	}
-	screen_lines() { [ "$(screen | grep -c .)" -le "$1" ] && [ "$(screen | awk '{ if (length($0) > most) most = length($0) } END { print most }')" -le "$2" ]; }
+	screen_lines() { [ "$(screen | grep -c .)" -le "$1" ] && [ "$(screen | LC_ALL=C.UTF-8 wc -L)" -le "$2" ]; }
 	# back TITLE: the shell has its screen, its cursor and its modes again.
 	back() {
 		until_shows 'RETURNED'
