@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"fieldpost/board"
@@ -148,15 +150,26 @@ func allBad(r sensors.Reading) (why string, bad bool) {
 	return why, len(r.Values) > 0
 }
 
+// storeHint is the next move after the last error of the disk, which the store has
+// as text.
+func storeHint(s store.Stats) string {
+	switch {
+	case s.Full == s.LastError:
+		return "the oldest readings make room for new ones, alarms and commands go on; free the disk that holds agent.state_dir"
+	case strings.Contains(s.LastError, syscall.EROFS.Error()):
+		return "readings are kept in memory; a card that became read-only is worn out or damaged: look at dmesg, mount it again or replace it"
+	case strings.Contains(s.LastError, syscall.EACCES.Error()):
+		return "readings are kept in memory; give the folder that agent.state_dir names to the user the agent runs as (chown)"
+	}
+	return "readings are kept in memory; free or repair the disk that holds agent.state_dir"
+}
+
 func storePart(s store.Stats) diag.Part {
 	p := diag.Part{Part: "store", State: diag.OK}
 	switch {
 	case s.LastError != "":
 		p.State, p.Reason = diag.Broken, s.LastError
-		p.Hint = "readings are kept in memory; free or repair the disk that holds agent.state_dir"
-		if s.Full == s.LastError {
-			p.Hint = "the oldest readings make room for new ones, alarms and commands go on; free the disk that holds agent.state_dir"
-		}
+		p.Hint = storeHint(s)
 	case !s.Ready:
 		p.State, p.Reason = diag.Waiting, s.Opening
 		if g := s.Salvage; g.Phase != "" && g.Total > 0 {

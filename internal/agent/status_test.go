@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"fieldpost/internal/diag"
+	"fieldpost/store"
 	"fieldpost/uplink"
 )
 
@@ -63,5 +64,21 @@ func TestHubWithoutMethodsIsFine(t *testing.T) {
 	}
 	if p := linkParts(online, uplink.DrainStats{}, "")[2]; p.Reason != "" {
 		t.Errorf("hub with methods %+v", p)
+	}
+}
+
+func TestStorePartSaysWhatToDo(t *testing.T) {
+	for text, want := range map[string]string{
+		"open queue /s/queue.db: open /s/queue.db.new: read-only file system": "dmesg",
+		"open queue /s/queue.db: open /s/queue.db.new: permission denied":     "chown",
+		"write /s/queue.db: input/output error":                               "free or repair the disk",
+	} {
+		if p := storePart(store.Stats{LastError: text}); p.State != diag.Broken || p.Reason != text || !strings.Contains(p.Hint, want) {
+			t.Errorf("%+v, want a hint with %q", p, want)
+		}
+	}
+	full := "disk is full, down to its headroom"
+	if p := storePart(store.Stats{LastError: full, Full: full}); !strings.Contains(p.Hint, "make room") {
+		t.Errorf("%+v", p)
 	}
 }

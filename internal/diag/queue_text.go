@@ -29,9 +29,23 @@ func (p *page) queue(q Queue, s Store, atRiskS float64) {
 	if len(q.LostBy) > 0 {
 		var parts []string
 		for _, reason := range slices.Sorted(maps.Keys(q.LostBy)) {
-			parts = append(parts, fmt.Sprintf("%d %s", q.LostBy[reason], clean(reason)))
+			n := count(q.LostBy[reason])
+			if q.LostBy[reason] == 0 {
+				n = "an unknown number of" // a ledger entry whose count nobody knows
+			}
+			parts = append(parts, n+" "+clean(reason))
 		}
 		p.line("lost: %s", strings.Join(parts, ", "))
+	}
+}
+
+// pointers say where a status of figures has its story.
+func (p *page) pointers(q Queue) {
+	if q.Dead > 0 {
+		p.hint("", "agent queue dead tells what the hub refused and why; retry sends it again, drop gives it up")
+	}
+	if len(q.LostBy) > 0 {
+		p.hint("", "agent queue lists what was lost, when and why")
 	}
 }
 

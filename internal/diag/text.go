@@ -53,15 +53,21 @@ func WriteStatus(w io.Writer, s Status) error {
 	default:
 		p.line("waiting: %s", clean(firstWaiting(s.Chain)))
 	}
+	told := ""
 	for _, part := range s.Chain {
 		reason := clean(part.Reason)
 		if part.WaitingFor != "" {
 			reason = strings.TrimSuffix("for "+clean(part.WaitingFor)+"; "+reason, "; ")
 		}
 		p.line("  %-9s %-8s %s", clean(part.Part), clean(string(part.State)), reason)
-		p.hint(strings.Repeat(" ", 21), part.Hint)
+		// A part that waits often has the hint of the one it waits for.
+		if part.Hint != told {
+			p.hint(strings.Repeat(" ", 21), part.Hint)
+		}
+		told = cmp.Or(part.Hint, told)
 	}
 	p.queue(s.Queue, s.Store, s.AtRiskS)
+	p.pointers(s.Queue)
 	p.store(s.Store)
 	l := s.Link
 	link := clean(cmp.Or(l.Phase, "unknown"))

@@ -43,7 +43,8 @@ watch() {
 	}
 	mask() {
 		sed -E -e 's/[▁▂▃▄▅▆▇█]+/~/g' -e 's|/tmp/[^ ]*/|/|g' -e "s|$folder/||g" -e 's/-?[0-9]+([.:-][0-9]+)*/N/g' \
-			-e 's/N min( N s)?|N h( N min)?/N s/g' -e 's/ +/ /g' -e 's/ $//'
+			-e 's/N min( N s)?|N h( N min)?/N s/g' -e 's/ +/ /g' -e 's/ $//' \
+			-e 's/the agent restarted N s ago //' -e 's/unnamed,.*/unnamed/'
 	}
 	same() {
 		screen | mask >"$folder/got"
