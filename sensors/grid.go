@@ -1,15 +1,45 @@
 package sensors
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // The grid: tick k of a sensor is at begin + k*every, by the monotonic clock.
-// Sensors with the same interval share their ticks.
+// Sensors with the same interval share their ticks. The next tick of an aligned
+// sensor is moved, by half an interval at most, to where the wall clock will show a
+// multiple of the interval: a clock that is set or steps moves the grid, and neither
+// leaves ticks out nor piles them up. A sample is taken behind its tick by a random
+// part of the jitter.
 
 // setTick puts l on the first tick of its grid that is not before at.
 func (s *Sampler) setTick(l *lane, at time.Time) {
 	k := (at.Sub(s.begin) + l.every - 1) / l.every
 	l.tick = s.begin.Add(k * l.every)
+	if k > 0 { // the very first sample is taken at once
+		s.place(l, at)
+	}
 	s.showNext(l)
+}
+
+// place aligns the tick of l that is to come, and draws how far behind it the sample
+// is taken.
+func (s *Sampler) place(l *lane, now time.Time) {
+	if l.Align {
+		wall := s.opt.Clock.Now().Wall.Add(l.tick.Sub(now))
+		past := time.Duration(wall.UnixNano()%int64(l.every)+int64(l.every)) % l.every
+		if past > l.every/2 {
+			past -= l.every
+		}
+		l.tick = l.tick.Add(-past)
+		if !l.tick.After(now) {
+			l.tick = l.tick.Add(l.every)
+		}
+	}
+	l.delay = 0
+	if jitter := min(l.Jitter, l.every/2); jitter > 0 {
+		l.delay = rand.N(jitter + 1)
+	}
 }
 
 // passTicks moves l to its first tick after now and returns how many it passed.
@@ -19,6 +49,7 @@ func (s *Sampler) passTicks(l *lane, now time.Time) int {
 	}
 	n := now.Sub(l.tick)/l.every + 1
 	l.tick = l.tick.Add(n * l.every)
+	s.place(l, now)
 	s.showNext(l)
 	return int(n)
 }
@@ -60,10 +91,11 @@ func (s *Sampler) next() (at time.Time) {
 // turn returns when l wants attention: at its tick, which is served or missed,
 // or at its retry, which a hung bus puts off.
 func (s *Sampler) turn(l *lane) time.Time {
-	if s.hang == nil && !l.retry.IsZero() && l.retry.Before(l.tick) {
+	at := l.tick.Add(l.delay)
+	if s.hang == nil && !l.retry.IsZero() && l.retry.Before(at) {
 		return l.retry
 	}
-	return l.tick
+	return at
 }
 
 func (s *Sampler) miss(l *lane, ticks int) {
@@ -77,7 +109,7 @@ func (s *Sampler) miss(l *lane, ticks int) {
 
 // showNext publishes when l is asked next.
 func (s *Sampler) showNext(l *lane) {
-	at := l.tick
+	at := l.tick.Add(l.delay)
 	if !l.retry.IsZero() {
 		at = l.retry
 	}

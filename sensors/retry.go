@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
 	"time"
 )
 
@@ -95,7 +94,7 @@ func (s *Sampler) succeed(l *lane, r Reading) {
 			l.state.Bad++
 		}
 	}
-	l.state.Last = Reading{Sensor: r.Sensor, Stamp: r.Stamp, Values: slices.Clone(r.Values)}
+	l.state.Last = Reading{Sensor: r.Sensor, Stamp: r.Stamp, Values: append(l.state.Last.Values[:0], r.Values...)}
 	l.state.Condition, l.state.Reason, l.state.Hint = OK, "", ""
 	s.mu.Unlock()
 	if before != OK {

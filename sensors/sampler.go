@@ -58,11 +58,12 @@ type lane struct {
 	source Source
 	truth  *truth
 	every  time.Duration
-	tick   time.Time // next tick of the grid not yet served
-	retry  time.Time // when to try again; zero while the grid decides
-	errors int       // failures in a row
-	state  State     // guarded by Sampler.mu
-	off    bool      // guarded by Sampler.mu: not asked on the grid
+	tick   time.Time     // next tick of the grid not yet served
+	delay  time.Duration // behind it the sample is taken
+	retry  time.Time     // when to try again; zero while the grid decides
+	errors int           // failures in a row
+	state  State         // guarded by Sampler.mu
+	off    bool          // guarded by Sampler.mu: not asked on the grid
 }
 
 type readRequest struct {

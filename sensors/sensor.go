@@ -17,6 +17,8 @@ type Sensor struct {
 	Source string        // the family of its source, for display, e.g. "bme280"
 	Open   Opener        // makes the source
 	Every  time.Duration // between samples; MinEvery..MaxEvery, default 10 s
+	Align  bool          // have the ticks where the wall clock shows a multiple of Every, UTC; the first sample is taken at once
+	Jitter time.Duration // a sample is taken at random up to so long behind its tick, half of Every at most; default 0
 	Expect []Expect      // what is known of its values, names unique; default nothing but what is known of all
 }
 

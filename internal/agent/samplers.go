@@ -37,7 +37,7 @@ func (a *Agent) samplers() []*sensors.Sampler {
 }
 
 func (a *Agent) sensor(s config.Sensor) sensors.Sensor {
-	return sensors.Sensor{Name: s.Name, Bus: s.Bus, Source: s.Source, Every: s.Every, Open: a.opener(s), Expect: expectations(s)}
+	return sensors.Sensor{Name: s.Name, Bus: s.Bus, Source: s.Source, Every: s.Every, Align: s.Align, Jitter: s.Jitter, Open: a.opener(s), Expect: expectations(s)}
 }
 
 // sampler returns the one that owns the sensor of that name.

@@ -116,6 +116,8 @@ type Sensor struct {
 	Bus     string        // name of a Bus; empty when the source has none
 	Address uint16        // on that bus, 7 bits; 0 when the source has no bus
 	Every   time.Duration // time between two samples; default 10 s
+	Align   bool          // samples are taken at multiples of Every by the wall clock; default false
+	Jitter  time.Duration // at random up to so long later, half of Every at most; default 0
 
 	Device    string        // which of several parts; empty = the only one
 	Bits      int64         // resolution of what it measures; 0 = as the part has it

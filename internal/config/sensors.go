@@ -36,6 +36,9 @@ func (c *checker) options(i int, source catalog.Source) {
 		}
 	}
 	s := c.config.Sensors[i]
+	if at := c.line(item("sensor", i, "jitter")); at > 0 && s.Jitter > s.Every/2 {
+		c.add(at, "sensor.jitter", fmt.Sprintf("is more than half of every, which is %v", s.Every), "")
+	}
 	if at := c.line(item("sensor", i, "program")); at > 0 && (len(s.Program) == 0 || !strings.HasPrefix(s.Program[0], "/")) {
 		c.add(at, "sensor.program", "does not begin with the full path of a program", `such as ["/usr/local/bin/read-meter"]`)
 	}

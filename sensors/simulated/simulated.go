@@ -52,40 +52,61 @@ func Open(opt Options) sensors.Opener {
 		if len(opt.Signals) == 0 {
 			return nil, errors.New("simulated: no signals")
 		}
-		return source(opt), context.Cause(ctx)
+		return newSource(opt), context.Cause(ctx)
 	}
 }
 
-type source Options
+type source struct {
+	opt   Options
+	waves []wave
+	draws *rand.PCG // seeded anew for each value
+	noise *rand.Rand
+}
+
+// wave is a signal with what is drawn for it once.
+type wave struct {
+	Signal
+	name  uint64  // its hash
+	phase float64 // of the sine
+}
+
+func newSource(opt Options) *source {
+	s := &source{opt: opt, draws: rand.NewPCG(0, 0)}
+	s.noise = rand.New(s.draws)
+	for _, g := range opt.Signals {
+		h := fnv.New64a()
+		h.Write([]byte(g.Name))
+		w := wave{Signal: g, name: h.Sum64()}
+		s.draws.Seed(opt.Seed, w.name)
+		w.phase = 2 * math.Pi * s.noise.Float64()
+		if w.Period <= 0 {
+			w.Period = time.Hour
+		}
+		s.waves = append(s.waves, w)
+	}
+	return s
+}
 
 // Sense implements sensors.Source.
-func (s source) Sense(ctx context.Context) ([]sensors.Value, error) {
+func (s *source) Sense(ctx context.Context) ([]sensors.Value, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	t := s.Clock.Now().BootTime
-	vs := make([]sensors.Value, len(s.Signals))
-	for i, g := range s.Signals {
-		vs[i] = sensors.Value{Name: g.Name, Unit: g.Unit, Num: g.at(s.Seed, t)}
+	t := s.opt.Clock.Now().BootTime
+	vs := make([]sensors.Value, len(s.waves))
+	for i := range s.waves {
+		vs[i] = sensors.Value{Name: s.waves[i].Name, Unit: s.waves[i].Unit, Num: s.at(&s.waves[i], t)}
 	}
 	return vs, nil
 }
 
 // Close implements sensors.Source.
-func (source) Close() error { return nil }
+func (*source) Close() error { return nil }
 
-// at returns the signal at t. The generator is made anew for every t, so that a
+// at returns the signal at t. The generator begins anew for every t, so that a
 // value does not depend on which ones were asked for before.
-func (g Signal) at(seed uint64, t time.Duration) float64 {
-	h := fnv.New64a()
-	h.Write([]byte(g.Name))
-	name := h.Sum64()
-	phase := 2 * math.Pi * rand.New(rand.NewPCG(seed, name)).Float64()
-	noise := rand.New(rand.NewPCG(seed^uint64(t), name)).NormFloat64()
-	period := g.Period
-	if period <= 0 {
-		period = time.Hour
-	}
-	angle := 2 * math.Pi * math.Mod(t.Seconds(), period.Seconds()) / period.Seconds()
-	return g.Base + g.Amplitude*math.Sin(angle+phase) + g.Noise*noise
+func (s *source) at(w *wave, t time.Duration) float64 {
+	s.draws.Seed(s.opt.Seed^uint64(t), w.name)
+	angle := 2 * math.Pi * math.Mod(t.Seconds(), w.Period.Seconds()) / w.Period.Seconds()
+	return w.Base + w.Amplitude*math.Sin(angle+w.phase) + w.Noise*s.noise.NormFloat64()
 }
