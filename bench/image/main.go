@@ -118,15 +118,12 @@ func (p *proof) life(ctx context.Context, n int) error {
 		return err
 	}
 	defer g.cut()
-	offline := n%2 == 1
+	offline := n%2 == 0
 	began, before := time.Now(), len(p.hub.Arrived())
 	if offline {
-		err = g.monitor("set_link n0 off")
+		err = errors.Join(g.says("now listening on"), g.monitor("set_link n0 off"), g.says("queue open"))
 	} else {
 		err = p.until(ctx, "a record at the hub", func() bool { return len(p.hub.Arrived()) > before })
-	}
-	if err == nil && offline {
-		err = g.says("queue open")
 	}
 	if err != nil {
 		return err

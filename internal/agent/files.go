@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"fieldpost/internal/clock"
 	"fieldpost/internal/config"
@@ -55,11 +54,9 @@ func CheckClock(now clock.Stamp) []config.Problem {
 }
 
 // HubFiles returns the paths of the files by which a gateway proves who it is and
-// knows its hub.
+// knows its hub. Those that are not configured are empty.
 func HubFiles(hub config.Hub) []string {
-	return slices.DeleteFunc([]string{
-		hub.ConnectionStringFile, hub.CAFile, hub.CertificateFile, hub.KeyFile, hub.SASTokenFile, hub.ProxyCredentialsFile,
-	}, func(path string) bool { return path == "" })
+	return []string{hub.ConnectionStringFile, hub.CAFile, hub.CertificateFile, hub.KeyFile, hub.SASTokenFile, hub.ProxyCredentialsFile}
 }
 
 // stale tells of a certificate or a token whose time is not now, unless nobody

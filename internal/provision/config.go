@@ -1,9 +1,6 @@
 package provision
 
-import (
-	"bytes"
-	"slices"
-)
+import "bytes"
 
 // generated begins a configuration that was made here. It is made again with each
 // set until somebody gives one.
@@ -20,21 +17,20 @@ var known = []struct{ name, key string }{
 
 // withConfig returns all with a configuration, unless somebody gave one.
 func withConfig(all, given []file) []file {
-	is := func(f file) bool { return f.name == ConfigFile }
-	at := slices.IndexFunc(all, is)
-	if slices.ContainsFunc(given, is) || at >= 0 && !bytes.HasPrefix(all[at].data, []byte(generated)) {
+	at := find(all, ConfigFile)
+	if find(given, ConfigFile) >= 0 || at >= 0 && !bytes.HasPrefix(all[at].data, []byte(generated)) {
 		return all
 	}
 	text := generated + "version = 1\n\n[hub]\n"
 	for _, k := range known {
-		if slices.ContainsFunc(all, func(f file) bool { return f.name == k.name }) {
+		if find(all, k.name) >= 0 {
 			text += k.key + ` = "` + k.name + "\"\n"
 		}
 	}
 	made := file{ConfigFile, []byte(text)}
-	if at >= 0 {
-		all[at] = made
-		return all
+	if at < 0 {
+		return append(all, made)
 	}
-	return slices.Insert(all, 0, made)
+	all[at] = made
+	return all
 }

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -25,10 +24,13 @@ type file struct {
 	data []byte
 }
 
-// sum names a content without telling it.
-func (f file) sum() string {
+// between parts sum and name where a file is listed.
+const between = "  "
+
+// listed is the file's line in a list: it names a content without telling it.
+func (f file) listed() string {
 	s := sha256.Sum256(f.data)
-	return hex.EncodeToString(s[:])
+	return hex.EncodeToString(s[:]) + between + f.name + "\n"
 }
 
 // readFolder reads the regular files of a folder, by name. A folder that is not
@@ -75,21 +77,35 @@ func readFile(path string) ([]byte, error) {
 	return data, err
 }
 
+// find returns where the file of that name is, or -1.
+func find(files []file, name string) int {
+	for i := range files {
+		if files[i].name == name {
+			return i
+		}
+	}
+	return -1
+}
+
 // merge lays files over those of the set in force, by name.
 func merge(inForce, given []file) []file {
-	all := slices.Clone(given)
+	all := append([]file(nil), given...)
 	for _, f := range inForce {
-		if !slices.ContainsFunc(given, func(g file) bool { return g.name == f.name }) {
+		if find(given, f.name) < 0 {
 			all = append(all, f)
 		}
 	}
-	slices.SortFunc(all, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	return all
 }
 
 // equal reports whether both hold the same files.
 func equal(a, b []file) bool {
-	return slices.EqualFunc(a, b, func(x, y file) bool { return x.name == y.name && bytes.Equal(x.data, y.data) })
+	for _, f := range a {
+		if i := find(b, f.name); i < 0 || !bytes.Equal(b[i].data, f.data) {
+			return false
+		}
+	}
+	return len(a) == len(b)
 }
 
 // Error is an error with the next move.

@@ -4,30 +4,23 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 )
 
 // taken is the file of a set that lists what is to be wiped at the source, in the
 // form of sha256sum(1).
 func taken(given []file) file {
-	var b strings.Builder
+	var list []byte
 	for _, f := range given {
-		b.WriteString(f.sum() + "  " + f.name + "\n")
+		list = append(list, f.listed()...)
 	}
-	return file{takenName, []byte(b.String())}
+	return file{takenName, list}
 }
 
 // isTaken reports whether f is in such a list, whole or half wiped: files of text
 // hold no zeros.
 func isTaken(list []byte, f file) bool {
-	for line := range strings.Lines(string(list)) {
-		sum, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
-		if ok && name == f.name {
-			return sum == f.sum() || bytes.IndexByte(f.data, 0) >= 0
-		}
-	}
-	return false
+	return bytes.Contains(list, []byte(f.listed())) ||
+		bytes.IndexByte(f.data, 0) >= 0 && bytes.Contains(list, []byte(between+f.name+"\n"))
 }
 
 func (o Options) takenPath() string {
@@ -40,7 +33,13 @@ func (o Options) fresh(given []file) ([]file, error) {
 	if err != nil && !os.IsNotExist(err) {
 		return nil, err
 	}
-	return slices.DeleteFunc(given, func(f file) bool { return isTaken(list, f) }), nil
+	var fresh []file
+	for _, f := range given {
+		if !isTaken(list, f) {
+			fresh = append(fresh, f)
+		}
+	}
+	return fresh, nil
 }
 
 // finish wipes what the set in force was made from, and removes the sets before
