@@ -120,6 +120,9 @@ func TestBookCommands(t *testing.T) {
 	replace, socket := bookGateway(t)
 	for _, line := range commands {
 		words := strings.Fields(replace.Replace(line))[1:]
+		if words[0] == "run" {
+			continue // it would run for ever, in this machine's own folders; the gateway of this test is such a run
+		}
 		if i := slices.Index(words, ">"); i >= 0 {
 			words = words[:i]
 		}
