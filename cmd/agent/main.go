@@ -66,6 +66,10 @@ func commands() []command {
 		{"sensors", "list the sensors and what they said last", "agent sensors", runSensors},
 		{"queue", "show what waits, what died and what was lost; look inside, and decide about dead letters", "agent queue", runQueue},
 		{"commands", "show the commands the agent got and what became of them; tell what there is; run one here", "agent commands", runCommands},
+		{"tail", "show what happens, line by line: readings, settlements, commands, changes", "agent tail --sensor outdoor", runTail},
+		{"log", "show the end of the agent's log", "agent log -f --level warn", runLog},
+		{"loglevel", "show or set the least level that is logged", "agent loglevel debug --for 10m", runLogLevel},
+		{"bundle", "gather all there is to know into one file, for somebody far away; show what such a file says", "agent bundle -o gateway.tar.gz", runBundle},
 		{"fsck", "look at the store of an agent that does not run: what is there, what is damaged", "agent fsck --store /var/lib/fieldpost --salvage records.jsonl", runFsck},
 		{"version", "print the version", "agent version", runVersion},
 	}
@@ -77,7 +81,7 @@ func commands() []command {
 //
 //go:generate go test . -run ^TestMadeFromCommands$ -update
 func allCommands() []command {
-	return slices.Concat(commands(), sensorCommands(), queueCommands(), commandCommands())
+	return slices.Concat(commands(), sensorCommands(), queueCommands(), commandCommands(), bundleCommands())
 }
 
 func main() {

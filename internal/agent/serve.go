@@ -95,6 +95,7 @@ func (a *Agent) provider() diag.Provider {
 		LogLevel:    func(context.Context) (diag.LogLevel, error) { return a.level.report(), nil },
 		SetLogLevel: a.setLevel,
 		Metrics:     a.metrics,
+		Bundle:      a.bundle,
 
 		Peek:      a.peek,
 		Export:    a.export,

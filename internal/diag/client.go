@@ -194,7 +194,7 @@ func (c *Client) explain(err error) error {
 	var stranger *strangerError
 	dialing := errors.As(err, &op) && op.Op == "dial"
 	switch {
-	case errors.As(err, &answer):
+	case errors.As(err, &answer), errors.As(err, new(*TakeError)):
 		return err
 	case errors.As(err, &stranger):
 		return fmt.Errorf("no agent answers at %s: %w", c.Path, err)

@@ -39,7 +39,7 @@ func (c *Client) Events(ctx context.Context, types []string, opened func(), take
 			return &strangerError{err}
 		}
 		if err := take(ev); err != nil {
-			return &writeError{err}
+			return &TakeError{err}
 		}
 		return nil
 	})
@@ -73,11 +73,7 @@ func (c *Client) lines(ctx context.Context, path string, endless bool, opened fu
 			return err
 		}
 	})
-	var write *writeError
-	switch {
-	case errors.As(err, &write):
-		return write.error
-	case errors.Is(err, ErrAgentLeft):
+	if errors.Is(err, ErrAgentLeft) {
 		return fmt.Errorf("agent at %s: %w", c.Path, ErrAgentLeft)
 	}
 	return err

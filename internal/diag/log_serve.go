@@ -128,7 +128,7 @@ func (c *Client) Log(ctx context.Context, q LogQuery, opened func(), take func(l
 			return nil // a sign of life
 		}
 		if err := take(line); err != nil {
-			return &writeError{err}
+			return &TakeError{err}
 		}
 		return nil
 	})

@@ -57,7 +57,7 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (records int, err erro
 			n, err := resp.Body.Read(chunk)
 			idle.Stop() // w may wait for a person
 			if _, werr := w.Write(chunk[:n]); werr != nil {
-				return &writeError{werr}
+				return &TakeError{werr}
 			}
 			records += bytes.Count(chunk[:n], []byte{'\n'})
 			switch {
@@ -69,7 +69,7 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (records int, err erro
 			idle.Reset(c.Within)
 		}
 	})
-	var write *writeError
+	var write *TakeError
 	switch {
 	case errors.As(err, &write):
 		return records, fmt.Errorf("export: %w", write.error)
@@ -79,10 +79,10 @@ func (c *Client) Export(ctx context.Context, w io.Writer) (records int, err erro
 	return records, err
 }
 
-// writeError is a fault of whoever takes what is streamed.
-type writeError struct{ error }
+// TakeError is a fault of whoever takes what is streamed, not of the agent.
+type TakeError struct{ error }
 
-func (e *writeError) Unwrap() error { return e.error }
+func (e *TakeError) Unwrap() error { return e.error }
 
 // trailed returns what the agent said behind an export.
 func trailed(resp *http1.Response) error {

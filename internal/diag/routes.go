@@ -59,6 +59,7 @@ func (s *Server) table() []route {
 		{Route: Route{Method: http1.MethodPost, Path: "/v1/loglevel", Changes: true, Help: "set that, for a while or until the restart", Params: "level, for_s"},
 			answer: about(p.SetLogLevel, levelRequestOf)},
 		{Route: Route{Method: http1.MethodGet, Path: "/v1/metrics", Help: "figures in the text format of Prometheus"}, answer: metrics(p.Metrics)},
+		{Route: Route{Method: http1.MethodGet, Path: "/v1/bundle", Owner: true, Help: "all there is to know, as tar.gz"}, stream: s.bundle()},
 		{Route: Route{Method: http1.MethodGet, Path: "/v1/pprof/heap", Owner: true, Help: "a profile of the memory in use"}, answer: memory(false)},
 		{Route: Route{Method: http1.MethodGet, Path: "/v1/pprof/allocs", Owner: true, Help: "a profile of all memory that was ever taken"}, answer: memory(true)},
 		{Route: Route{Method: http1.MethodGet, Path: "/v1/pprof/goroutine", Owner: true, Help: "what every goroutine does"}, answer: goroutines},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
@@ -34,6 +35,7 @@ type Provider struct {
 	LogLevel    func(context.Context) (LogLevel, error)
 	SetLogLevel func(context.Context, SetLogLevel) (LogLevel, error)
 	Metrics     func(context.Context, *Metrics)
+	Bundle      func(context.Context, io.Writer) error
 
 	ReadSensor func(ctx context.Context, name string) (Sensors, error) // takes a sample now
 
@@ -59,7 +61,7 @@ type ServerOptions struct {
 	StopWithin   time.Duration // requests under way at the end may finish; default 1 s
 	MaxHead      int64         // bytes of a request's head; default 8192 bytes
 	MaxBody      int64         // bytes of a request's body; default 65536 bytes
-	MaxConns     int           // connections at once, further ones wait; default 24
+	MaxConns     int           // connections at once, beyond which those go that ask nothing; default 24
 	MaxStreams   int           // of these, readers of events and log that stay; default 8
 	Log          *slog.Logger  // default: discard
 }
@@ -71,7 +73,7 @@ const DefaultHeartbeat = 15 * time.Second
 type Server struct {
 	o         ServerOptions
 	routes    []route       // the table of contents
-	exporting chan struct{} // holds one while an export is under way
+	exporting chan struct{} // holds one while an export or a bundle is under way
 	streams   chan struct{} // holds one for each reader that stays
 }
 

@@ -33,7 +33,7 @@ type Server struct {
 	AnswerWithin  time.Duration // the answer must be taken, counted from the head of the request; SetWriteDeadline moves it
 	StopWithin    time.Duration // requests under way when ctx ends may finish
 	MaxHead       int64         // bytes of the head
-	MaxConns      int           // connections at once, further ones wait
+	MaxConns      int           // connections at once, beyond which those go that have not asked
 
 	ConnContext func(context.Context, net.Conn) context.Context // optional
 	Log         *slog.Logger
@@ -55,21 +55,21 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 func (s *Server) accept(ctx context.Context, l net.Listener, open *conns) error {
-	slots := make(chan struct{}, s.MaxConns)
 	for wait := 5 * time.Millisecond; ; {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return nil
-		}
 		conn, err := l.Accept()
 		if err == nil {
 			wait = 5 * time.Millisecond
-			open.add(conn, func() { s.serve(ctx, conn); <-slots })
+			for !open.enter(conn, s.MaxConns) {
+				select {
+				case <-time.After(patience / 8):
+				case <-ctx.Done():
+					return conn.Close()
+				}
+			}
+			open.serve(conn, func() { s.serve(ctx, conn, open) })
 			continue
 		}
-		<-slots
-		if !passing(err) {
+		if ctx.Err() != nil || !passing(err) {
 			return err
 		}
 		select {
@@ -91,20 +91,59 @@ func passing(err error) bool {
 	return false
 }
 
-// conns are the connections that are open.
+// patience is how long a connection may be there without a whole request before it
+// has to give its place to another, when all places are taken.
+const patience = 100 * time.Millisecond
+
+// conns are the connections that are open. When all places are taken, the oldest
+// that has not asked yet gives way to a new one: whoever asks at once is answered,
+// however many only sit there.
 type conns struct {
 	mu    sync.Mutex
-	open  map[net.Conn]bool
+	open  map[net.Conn]*place
 	going sync.WaitGroup
 }
 
-func (c *conns) add(conn net.Conn, serve func()) {
+type place struct {
+	since  time.Time
+	asking bool // the whole request is there, and is being answered
+}
+
+// enter takes one of so many places for conn, if need be that of somebody who only
+// sits there.
+func (c *conns) enter(conn net.Conn, places int) bool {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.open == nil {
-		c.open = map[net.Conn]bool{}
+		c.open = map[net.Conn]*place{}
 	}
-	c.open[conn] = true
-	c.mu.Unlock()
+	if len(c.open) >= places {
+		var oldest net.Conn
+		for other, p := range c.open {
+			if !p.asking && time.Since(p.since) >= patience && (oldest == nil || p.since.Before(c.open[oldest].since)) {
+				oldest = other
+			}
+		}
+		if oldest == nil {
+			return false
+		}
+		delete(c.open, oldest)
+		_ = oldest.Close()
+	}
+	c.open[conn] = &place{since: time.Now()}
+	return true
+}
+
+// asking has conn keep its place until it is answered.
+func (c *conns) asking(conn net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.open[conn]; p != nil {
+		p.asking = true
+	}
+}
+
+func (c *conns) serve(conn net.Conn, serve func()) {
 	c.going.Go(func() {
 		defer func() {
 			_ = conn.Close()
@@ -132,7 +171,7 @@ func (c *conns) end(patience time.Duration) {
 	}
 }
 
-func (s *Server) serve(ctx context.Context, conn net.Conn) {
+func (s *Server) serve(ctx context.Context, conn net.Conn, open *conns) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if s.ConnContext != nil {
@@ -166,7 +205,10 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	_ = conn.SetReadDeadline(accepted.Add(s.RequestWithin))
 	w.old, w.bare = r.old, r.Method == MethodHead
 	watch := &watch{conn: conn, in: in, gone: cancel}
-	r.done = watch.begin
+	r.done = func() {
+		open.asking(conn)
+		watch.begin()
+	}
 	r.wanted = func() {
 		if r.Header.Get("Expect") != "" && !r.old {
 			_, _ = io.WriteString(conn, "HTTP/1.1 100 Continue\r\n\r\n")
