@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,6 +23,7 @@ import (
 
 	"fieldpost/hub"
 	"fieldpost/internal/clock"
+	"fieldpost/internal/diag"
 	"fieldpost/uplink/auth"
 )
 
@@ -68,12 +71,50 @@ func tunnels(t *testing.T, login string) string {
 	return s.URL
 }
 
-// forms are the ways in which a secret may be written.
+// forms are the ways in which a secret may be written, as a part of something
+// longer too: base64 then looks another way at each of three places.
 func forms(secret []byte) []string {
 	b64 := base64.StdEncoding.EncodeToString(secret)
-	return []string{
+	all := []string{
 		string(secret), b64, strings.TrimRight(b64, "="), base64.URLEncoding.EncodeToString(secret),
-		url.QueryEscape(b64), url.QueryEscape(string(secret)), hex.EncodeToString(secret), fmt.Sprint(secret),
+		url.QueryEscape(b64), url.QueryEscape(string(secret)), url.PathEscape(string(secret)),
+		hex.EncodeToString(secret), strings.ToUpper(hex.EncodeToString(secret)), fmt.Sprint(secret),
+	}
+	for skip := range min(3, len(secret)) {
+		whole := secret[skip:]
+		whole = whole[:len(whole)/3*3]
+		all = append(all, base64.RawStdEncoding.EncodeToString(whole), base64.RawURLEncoding.EncodeToString(whole))
+	}
+	return all
+}
+
+// found returns the first canary that is in text, or "".
+func found(text string, canaries []string) string {
+	for _, c := range canaries {
+		if strings.Contains(text, c) {
+			return c
+		}
+	}
+	return ""
+}
+
+// A leak in any spelling and at any place is found.
+func TestPlantedSecretIsFound(t *testing.T) {
+	secret := []byte("canary:pass word/with+signs=")
+	canaries := forms(secret)
+	for at := range 7 {
+		around := []byte(strings.Repeat("x", at) + string(secret) + "yz")
+		for _, leak := range []string{
+			string(around), base64.StdEncoding.EncodeToString(around), base64.URLEncoding.EncodeToString(around),
+			hex.EncodeToString(around), url.QueryEscape(string(around)), fmt.Sprintf("%X", around), fmt.Sprint(secret),
+		} {
+			if found("before "+leak+" behind", canaries) == "" {
+				t.Errorf("at %d: %q is not noticed", at, leak)
+			}
+		}
+	}
+	if c := found("nothing in here", canaries); c != "" {
+		t.Errorf("%q found in nothing", c)
 	}
 }
 
@@ -112,7 +153,7 @@ func TestNoSecretIsTold(t *testing.T) {
 		return key.Sign(auth.Audience(cs.HostName, "gw", ""), "", time.Now().Add(time.Hour)).Reveal()
 	}
 	private, _ := pem.Decode(k)
-	secrets := [][]byte{key, strange, []byte(login), []byte("pass word/with+signs="), private.Bytes}
+	secrets := [][]byte{key, []byte(keyText), strange, []byte(login), []byte("pass word/with+signs="), private.Bytes}
 	var canaries []string
 	for _, s := range secrets {
 		canaries = append(canaries, forms(s)...)
@@ -151,11 +192,25 @@ func TestNoSecretIsTold(t *testing.T) {
 			for name, text := range v.files {
 				put(t, dir, map[string][]byte{name: []byte(text)})
 			}
+			short, err := os.MkdirTemp("", "s")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { os.RemoveAll(short) })
+			cfg.Agent.Socket = filepath.Join(short, "s")
 			all, now := &said{}, clock.NewFake(time.Now()).Follow()
+			ring := diag.NewLogRing(diag.RingBytes)
 			for _, p := range CheckFiles(cfg, now.Now()) {
 				fmt.Fprintln(all, p.String(), p.Hint)
 			}
-			r := run(t, cfg, Parts{Clock: now, Seed: 1, Log: slog.New(slog.NewJSONHandler(all, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+			r := run(t, cfg, Parts{Clock: now, Seed: 1, Ring: ring, Log: slog.New(slog.NewTextHandler(io.MultiWriter(ring, all), &slog.HandlerOptions{Level: slog.LevelDebug}))})
+			client := diag.NewClient(cfg.Agent.Socket)
+			r.until("the socket", func() bool { _, err := client.Status(t.Context()); return err == nil })
+			following, stop := context.WithCancel(t.Context())
+			followed := make(chan error, 1)
+			go func() {
+				followed <- client.Events(following, nil, nil, func(ev diag.Event) error { return json.NewEncoder(all).Encode(ev) })
+			}()
 			if v.works {
 				r.until("something delivered", func() bool { return r.Online() && r.drain.Stats().Accepted > 2 })
 			} else {
@@ -164,6 +219,20 @@ func TestNoSecretIsTold(t *testing.T) {
 					return s.Link.Failures > 0 || part(s, "identity").Reason != "" && r.Online()
 				})
 			}
+			// The bundle holds status, figures, the log's ring, goroutines and all else.
+			var packed bytes.Buffer
+			if err := client.Bundle(t.Context(), &packed); err != nil {
+				t.Fatal(err)
+			}
+			_, files, err := diag.ReadBundle(&packed)
+			if err != nil || len(files["log.txt"]) == 0 || len(files["goroutines.txt"]) == 0 || len(files["metrics.txt"]) == 0 {
+				t.Errorf("the bundle has %d files, %v", len(files), err)
+			}
+			for name, body := range files {
+				fmt.Fprintf(all, "%s: %s\n", name, body)
+			}
+			stop()
+			<-followed
 			status, err := json.Marshal(r.Status())
 			if err != nil {
 				t.Fatal(err)
@@ -172,10 +241,8 @@ func TestNoSecretIsTold(t *testing.T) {
 			if err := r.stop(); err != nil {
 				t.Error(err)
 			}
-			for _, canary := range canaries {
-				if strings.Contains(all.String(), canary) {
-					t.Errorf("%q is in\n%s", canary, all)
-				}
+			if canary := found(all.String(), canaries); canary != "" {
+				t.Errorf("%q is in\n%s", canary, all)
 			}
 			if all.String() == "" || v.works && strings.Contains(all.String(), "link is down") {
 				t.Errorf("not what was meant:\n%s", all)
