@@ -5,7 +5,7 @@ function __fieldpost_command
 	set -l name ''
 	for word in (commandline -opc)[2..-1]
 		switch "$name $word"
-			case ' check' ' commands' 'commands help' 'commands run' ' demo' ' fsck' ' provision' ' queue' 'queue stat' 'queue peek' 'queue export' 'queue flush' 'queue dead' 'queue dead list' 'queue dead show' 'queue dead retry' 'queue dead drop' ' run' ' selftest' ' sensors' 'sensors read' ' status' ' top' ' version'
+			case ' bundle' 'bundle show' ' check' ' commands' 'commands help' 'commands run' ' demo' ' fsck' ' log' ' loglevel' ' provision' ' queue' 'queue stat' 'queue peek' 'queue export' 'queue flush' 'queue dead' 'queue dead list' 'queue dead show' 'queue dead retry' 'queue dead drop' ' run' ' selftest' ' sensors' 'sensors read' ' status' ' tail' ' top' ' version'
 				set name (string trim -- "$name $word")
 		end
 	end
@@ -14,18 +14,27 @@ end
 
 for program in agent fieldpost
 	complete -c $program -f
+	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a bundle -d 'gather all there is to know into one file, for somebody far away; show what such a file says'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a check -d 'tell every fault of a configuration and of the files it names'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a commands -d 'show the commands the agent got and what became of them; tell what there is; run one here'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a demo -d 'show the whole thing against a hub on this machine; no hardware, no cloud'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a fsck -d 'look at the store of an agent that does not run: what is there, what is damaged'
+	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a log -d 'show the end of the agent\'s log'
+	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a loglevel -d 'show or set the least level that is logged'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a provision -d 'take configuration and credentials from a boot partition, check them, and wipe them there'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a queue -d 'show what waits, what died and what was lost; look inside, and decide about dead letters'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a run -d 'sample, queue, drain and obey, until stopped'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a selftest -d 'try buses, sensors, disk, clock, the way to the hub and the whole chain'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a sensors -d 'list the sensors and what they said last'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a status -d 'ask the running agent what is wrong'
+	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a tail -d 'show what happens, line by line: readings, settlements, commands, changes'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a top -d 'watch the running agent, live, in any terminal'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a version -d 'print the version'
+	complete -c $program -n 'string match -q -- \'bundle\' (__fieldpost_command)' -a show -d 'tell what a bundle says, or print one file of it'
+	complete -c $program -n 'string match -q -- \'bundle\' (__fieldpost_command)' -l config -r -F -d 'configuration file, for when no agent runs'
+	complete -c $program -n 'string match -q -- \'bundle\' (__fieldpost_command)' -l o -r -F -d 'new file for it, readable by its owner only; - is the standard output; default fieldpost-DATE.tar.gz'
+	complete -c $program -n 'string match -q -- \'bundle\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'
+	complete -c $program -n 'string match -q -- \'bundle show\' (__fieldpost_command)' -l file -x -d 'print the file of this name in it'
 	complete -c $program -n 'string match -q -- \'check\' (__fieldpost_command)' -l config -r -F -d 'configuration file'
 	complete -c $program -n 'string match -q -- \'check\' (__fieldpost_command)' -l defaults -d 'print a complete configuration with every key and its default'
 	complete -c $program -n 'string match -q -- \'commands\' (__fieldpost_command)' -a help -d 'list the commands this agent knows, or tell all about one'
@@ -49,6 +58,13 @@ for program in agent fieldpost
 	complete -c $program -n 'string match -q -- \'fsck\' (__fieldpost_command)' -l json -d 'print JSON'
 	complete -c $program -n 'string match -q -- \'fsck\' (__fieldpost_command)' -l salvage -r -F -d 'new file for every record that can still be read, one JSON object a line; - is the standard output'
 	complete -c $program -n 'string match -q -- \'fsck\' (__fieldpost_command)' -l store -r -F -d 'folder of the store, as in agent.state_dir; nothing in it is changed'
+	complete -c $program -n 'string match -q -- \'log\' (__fieldpost_command)' -l f -d 'go on with what is logged from now on'
+	complete -c $program -n 'string match -q -- \'log\' (__fieldpost_command)' -l level -x -d 'least level to show: debug, info, warn, error'
+	complete -c $program -n 'string match -q -- \'log\' (__fieldpost_command)' -l n -x -d 'how many lines of what was logged before'
+	complete -c $program -n 'string match -q -- \'log\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'
+	complete -c $program -n 'string match -q -- \'loglevel\' (__fieldpost_command)' -l for -x -d 'time after which the configured level is set again, 1s to 24h; 0s is never'
+	complete -c $program -n 'string match -q -- \'loglevel\' (__fieldpost_command)' -l json -d 'print JSON'
+	complete -c $program -n 'string match -q -- \'loglevel\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'
 	complete -c $program -n 'string match -q -- \'provision\' (__fieldpost_command)' -l extra -x -d 'name of a file that no configuration needs to name; may be given again'
 	complete -c $program -n 'string match -q -- \'provision\' (__fieldpost_command)' -l from -r -F -d 'folder with agent.toml and the files it names, or some of them'
 	complete -c $program -n 'string match -q -- \'provision\' (__fieldpost_command)' -l to -r -F -d 'folder that keeps them, for agent run --provisioned'
@@ -98,6 +114,10 @@ for program in agent fieldpost
 	complete -c $program -n 'string match -q -- \'sensors read\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'
 	complete -c $program -n 'string match -q -- \'status\' (__fieldpost_command)' -l json -d 'print JSON'
 	complete -c $program -n 'string match -q -- \'status\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'
+	complete -c $program -n 'string match -q -- \'tail\' (__fieldpost_command)' -l json -d 'print JSON'
+	complete -c $program -n 'string match -q -- \'tail\' (__fieldpost_command)' -l sensor -x -d 'only what is about the sensor of this name'
+	complete -c $program -n 'string match -q -- \'tail\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'
+	complete -c $program -n 'string match -q -- \'tail\' (__fieldpost_command)' -l types -x -d 'types of events to show, of reading,settled,command,link,sensor,part,queue'
 	complete -c $program -n 'string match -q -- \'top\' (__fieldpost_command)' -l every -x -d 'time between two looks, at least 200ms'
 	complete -c $program -n 'string match -q -- \'top\' (__fieldpost_command)' -l once -d 'print one frame and end, as when the output is no terminal'
 	complete -c $program -n 'string match -q -- \'top\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'
