@@ -60,6 +60,8 @@ func TestProblems(t *testing.T) {
 			`9: uplink.daily_count: "hubs" is not one of wire, hub (nearest: hub)`,
 			"10: uplink.pack: is a whole number, must be true or false",
 			"11: uplink.pack_wait: 1ms is out of range: 1s to 1h"}},
+		{"jitter", "version = 1\n[[sensor]]\nname = \"a\"\nsource = \"host\"\nevery = \"10s\"\nalign = true\njitter = \"6s\"\n", []string{
+			"7: sensor.jitter: is more than half of every, which is 10s"}},
 		{"pack_wait alone", "version = 1\n[uplink]\npack_wait = \"1m\"\n", []string{
 			"3: uplink.pack_wait: out of place without pack | add pack = true, or remove the line"}},
 		{"secret in the file", "version = 1\n[hub]\nconnection_string = \"HostName=h;SharedAccessKey=c2VjcmV0\"\n", []string{
