@@ -25,7 +25,7 @@ boot_kib=102400
 permanent_at=1157627904
 permanent_kib=$(((size - permanent_at) / 1024 - 17))
 image=$PWD/dist/fieldpost-rpi-arm64.img
-epoch=$(git log -1 --format=%ct 2>/dev/null || echo 1700000000)
+epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1700000000)}
 
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
@@ -49,7 +49,7 @@ cp deploy/image/go.sum "$work/packer.sum"
 instance=$work/instances/fieldpost
 mkdir -p "$instance/builddir"
 cp -r deploy/image/{go.mod,go.sum,image.go,start} "$instance/builddir"
-cp deploy/image/config.json "$instance"
+cp deploy/image/{config.json,waiting.toml} "$instance"
 install -m 0755 "$agent" "$instance/agent"
 find "$instance" -exec touch -d "@$epoch" {} +
 

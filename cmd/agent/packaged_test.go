@@ -41,3 +41,15 @@ func TestPackagedConfiguration(t *testing.T) {
 		t.Errorf("with every line: %v", problems)
 	}
 }
+
+// What a card of scripts/image.sh runs before it was given anything names no hub, so
+// that it says what it waits for.
+func TestWaitingConfiguration(t *testing.T) {
+	cfg, problems := readConfig("../../deploy/image/waiting.toml")
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if cfg.Hub.ConnectionStringFile != "" || len(cfg.Sensors) != 1 || cfg.Sensors[0].Source != "host" || cfg.Board.LED == "" {
+		t.Errorf("hub %+v, sensors %+v, light %q", cfg.Hub, cfg.Sensors, cfg.Board.LED)
+	}
+}
