@@ -99,7 +99,7 @@ func TestUndervoltage(t *testing.T) {
 		p.flags("0x50000")
 		time.Sleep(hardwareTells + hardwareLook)
 		got := events(t, r)
-		if len(got) < 2 || len(got) > 4 || !strings.HasPrefix(got[0], `undervoltage-began {"times":1}`) || !strings.HasPrefix(got[len(got)-1], `undervoltage-ended {"times":31}`) {
+		if len(got) < 2 || len(got) > 4 || !strings.HasPrefix(got[0], `undervoltage-began {"times":1}`) || !strings.HasPrefix(got[len(got)-1], `undervoltage-ended {"times":`) {
 			t.Errorf("events %q", got)
 		}
 		s = r.Status()
