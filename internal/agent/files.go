@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"fieldpost/board"
 	"fieldpost/internal/clock"
 	"fieldpost/internal/config"
 	"fieldpost/internal/diag"
@@ -32,6 +33,13 @@ func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
 	}
 	for _, f := range exposed(cfg.Hub) {
 		add(f)
+	}
+	if dog := cfg.Board.Watchdog; dog != "" {
+		// Opening it would start it.
+		if _, err := os.Stat(dog); err != nil {
+			e := &board.Error{Op: "look at", Thing: "watchdog " + dog, Err: err}
+			add(newFault("board.watchdog", e.Hint(), e))
+		}
 	}
 	if err := diag.CheckPath(cfg.Agent.Socket); err != nil {
 		add(newFault("agent.socket", diag.Hint(err), err))

@@ -18,6 +18,7 @@ import (
 
 	"fieldpost/board"
 	"fieldpost/internal/clock"
+	"fieldpost/internal/config"
 	"fieldpost/internal/diag"
 	"fieldpost/store"
 )
@@ -163,4 +164,24 @@ func TestWatchdogThatIsMissing(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Check tells of a watchdog that is not there, and does not start one that is.
+func TestCheckLooksForTheWatchdog(t *testing.T) {
+	device := filepath.Join(t.TempDir(), "watchdog")
+	cfg := load(t, "[board]\nwatchdog = \""+device+"\"\n")
+	told := func() bool {
+		return slices.ContainsFunc(CheckFiles(cfg, clock.System().Now()), func(p config.Problem) bool {
+			return p.Key == "board.watchdog" && strings.Contains(p.Hint, "dtparam=watchdog=on")
+		})
+	}
+	if !told() {
+		t.Error("a watchdog that is missing is not told of")
+	}
+	if err := os.WriteFile(device, nil, 0o000); err != nil {
+		t.Fatal(err)
+	}
+	if told() {
+		t.Error("one that is there is told of")
+	}
 }
