@@ -20,7 +20,7 @@ import (
 
 // hang is how long is waited for anything at all, on a machine that may have much
 // else to do.
-const hang = 5 * time.Minute
+const hang = 10 * time.Minute
 
 // guest is a running machine.
 type guest struct {
@@ -121,9 +121,14 @@ func (g *guest) do(ctx context.Context, e errand.Errand) (errand.Answer, error) 
 	return g.wait(ctx, e.Do+" "+strings.Join(e.Args, " "))
 }
 
-// off ends the machine from inside.
+// off ends the machine. From inside, not every board can.
 func (g *guest) off() error {
-	if _, err := g.in.Write([]byte(`{"Do":"` + errand.Off + "\"}\n")); err != nil {
+	m, err := g.monitor()
+	if err != nil {
+		return err
+	}
+	defer m.conn.Close()
+	if _, err := m.execute("quit", nil); err != nil {
 		return err
 	}
 	select {

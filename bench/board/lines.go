@@ -36,7 +36,7 @@ func proveLines(ctx context.Context, b *bed) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		func(ctx context.Context) error { return b.identity(ctx, "SabreLite") },
+		func(ctx context.Context) error { return b.identity(ctx, "SABRE Lite") },
 		b.temperatures, b.output, b.inputs, b.delivered,
 		func(ctx context.Context) error { return b.account(ctx, 0) },
 	} {

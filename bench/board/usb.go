@@ -20,7 +20,9 @@ const (
 	first, second = 0, 1
 	bme280At      = 0x76
 	sht4xAt       = 0x44
+	seldomAt      = 0x45
 	tmp102At      = 0x48
+	ds2482At      = 0x18
 )
 
 // usbBench is a machine with two adapters and what they are called there.
@@ -33,7 +35,7 @@ type usbBench struct {
 func proveUSB(ctx context.Context, b *bed) error {
 	u := &usbBench{bed: b}
 	for _, step := range []func(context.Context) error{
-		u.plugIn, u.readByDrivers, u.readByKernel, u.noAcknowledgement, u.stuckBusy, u.wedged, u.unplugged,
+		u.plugIn, u.readByDrivers, u.readByKernel, u.readThermometer, u.noAcknowledgement, u.stuckBusy, u.wedged, u.unplugged,
 		func(ctx context.Context) error { return u.account(ctx, 10) },
 	} {
 		if err := step(ctx); err != nil {
@@ -53,7 +55,7 @@ func (u *usbBench) plugIn(ctx context.Context) error {
 	if err := u.network(ctx, "eth0"); err != nil {
 		return err
 	}
-	parts := [2]map[uint16]string{{bme280At: "bme280", sht4xAt: "sht4x"}, {tmp102At: "tmp102"}}
+	parts := [2]map[uint16]string{{bme280At: "bme280", sht4xAt: "sht4x", seldomAt: "sht4x"}, {tmp102At: "tmp102", ds2482At: "ds2482"}}
 	for port := range parts {
 		if err := u.tell(ctx, errand.Errand{Do: errand.Make, Port: port, Parts: parts[port]}); err != nil {
 			return err
@@ -68,6 +70,9 @@ func (u *usbBench) plugIn(ctx context.Context) error {
 	}
 	u.check("two adapters on the kernel's buses", "i2c-tiny-usb", fmt.Sprintf("i2c-%d, i2c-%d: %s", u.bus[first], u.bus[second], strings.TrimSpace(name.Out)),
 		strings.HasPrefix(name.Out, "i2c-tiny-usb at") && u.bus[first] != u.bus[second])
+	if err := u.kernelTakes(ctx, second, "ds2482", ds2482At); err != nil {
+		return err
+	}
 	var config strings.Builder
 	for i, bus := range u.bus {
 		fmt.Fprintf(&config, "[[bus]]\nname = \"usb%d\"\ndevice = \"/dev/i2c-%d\"\n", i, bus)
@@ -78,9 +83,11 @@ func (u *usbBench) plugIn(ctx context.Context) error {
 	sensor("climate", slowly, "source = \"bme280\"\nbus = \"usb0\"\naddress = 0x76")
 	sensor("cellar", slowly, "source = \"sht4x\"\nbus = \"usb0\"\n[[sensor.value]]\nname = \"temperature\"\nmax = 60")
 	// Its handle on the adapter must not keep the kernel from taking the adapter away.
-	sensor("seldom", time.Hour, "source = \"sht4x\"\nbus = \"usb0\"")
+	sensor("seldom", time.Hour, "source = \"sht4x\"\nbus = \"usb0\"\naddress = 0x45")
 	sensor("pipe", quickly, "source = \"tmp102\"\nbus = \"usb1\"")
 	sensor("kernel", slowly, "source = \"iio\"\ndevice = \"bme280\"")
+	sensor("well", 2*slowly, "source = \"ds18b20\"\nbus = \"usb1\"\nresolution = 9")
+	sensor("kernel-well", 2*slowly, "source = \"ds18b20\"")
 	sensor("host", quickly, "source = \"host\"")
 	return u.start(ctx, config.String())
 }
@@ -139,8 +146,7 @@ func (u *usbBench) readByKernel(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	folder := fmt.Sprintf("/sys/bus/i2c/devices/i2c-%d/", u.bus[first])
-	if err := u.tell(ctx, errand.Errand{Do: errand.Write, Path: folder + "new_device", Text: "bme280 0x76"}); err != nil {
+	if err := u.kernelTakes(ctx, first, "bme280", bme280At); err != nil {
 		return err
 	}
 	kernel, err := u.newest(ctx, "kernel", func(a arrival) bool { return a.is(before.values) })
@@ -155,7 +161,40 @@ func (u *usbBench) readByKernel(ctx context.Context) error {
 	const reason, hint = "belongs to kernel driver bmp280", `source = "iio"`
 	_, told, _ := strings.Cut(oneLine(a.Errors), "0x76: ")
 	u.check("its I2C address while the kernel has it", "refused, with the way to read it", told, a.Code == 1 && strings.Contains(a.Errors, reason) && strings.Contains(a.Errors, hint))
-	return u.tell(ctx, errand.Errand{Do: errand.Write, Path: folder + "delete_device", Text: "0x76"})
+	return u.kernelLeaves(ctx, first, bme280At)
+}
+
+// kernelTakes has a driver of the kernel take a part; kernelLeaves takes it back.
+func (u *usbBench) kernelTakes(ctx context.Context, port int, kind string, at uint16) error {
+	return u.tell(ctx, errand.Errand{Do: errand.Write, Path: u.busFile(port, "new_device"), Text: fmt.Sprintf("%s %#x", kind, at)})
+}
+
+func (u *usbBench) kernelLeaves(ctx context.Context, port int, at uint16) error {
+	return u.tell(ctx, errand.Errand{Do: errand.Write, Path: u.busFile(port, "delete_device"), Text: fmt.Sprintf("%#x", at)})
+}
+
+func (u *usbBench) busFile(port int, name string) string {
+	return fmt.Sprintf("/sys/bus/i2c/devices/i2c-%d/%s", u.bus[port], name)
+}
+
+// readThermometer takes a bridge to 1-wire back from the kernel, which has had it
+// from the beginning.
+func (u *usbBench) readThermometer(ctx context.Context) error {
+	if err := u.trouble(ctx, "well", "DS2482 that the kernel has, by the agent's driver", "failing", "belongs to kernel driver ds2482"); err != nil {
+		return err
+	}
+	if err := u.set(ctx, second, ds2482At, -3.5); err != nil {
+		return err
+	}
+	frost := map[string]float64{"temperature": -3.5}
+	if _, err := u.read(ctx, "kernel-well", "DS18B20 behind it, by the kernel's w1_therm", frost, ""); err != nil {
+		return err
+	}
+	if err := u.kernelLeaves(ctx, second, ds2482At); err != nil {
+		return err
+	}
+	_, err := u.read(ctx, "well", "DS2482 and DS18B20 by the agent's driver, taken back", frost, "")
+	return err
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -14,7 +14,6 @@ const (
 	Start  = "start"  // Args in the background; there is one
 	Stop   = "stop"   // SIGTERM to it, and wait
 	Net    = "net"    // gives Interface the Address
-	Off    = "off"    // ends the machine; no answer
 	Make   = "make"   // an adapter on Port with Parts, plugged in
 	Plug   = "plug"   // the adapter on Port again
 	Unplug = "unplug" // the adapter on Port

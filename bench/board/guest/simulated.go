@@ -62,11 +62,21 @@ func (g *guest) simulate(e errand.Errand, a *errand.Answer) (err error) {
 	return errors.New("no such errand")
 }
 
+// bridge is a DS2482 with a thermometer on its line.
+type bridge struct {
+	*boardsim.DS2482
+	thermometer *boardsim.DS18B20
+}
+
 // newPart makes a part of the kind that a source of that name reads.
 func newPart(kind string) part {
 	switch kind {
 	case "bme280":
 		return boardsim.NewBME280()
+	case "ds2482":
+		b := bridge{boardsim.NewDS2482(1), boardsim.NewDS18B20(0x28, 0x0316a2795cff)}
+		b.Attach(0, b.thermometer)
+		return b
 	case "sht3x", "sht4x", "hdc302x", "aht20":
 		return boardsim.NewHygrometer(kind)
 	default:
@@ -85,6 +95,11 @@ func set(p part, v []float64) error {
 	case *boardsim.Hygrometer:
 		if len(v) == 2 {
 			p.Set(v[0], v[1])
+			return nil
+		}
+	case bridge:
+		if len(v) == 1 {
+			p.thermometer.Set(v[0])
 			return nil
 		}
 	case *boardsim.Thermometer:
