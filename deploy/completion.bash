@@ -6,13 +6,13 @@ _fieldpost() {
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case "$name ${COMP_WORDS[i]}" in
-		' bundle'|'bundle show'|' check'|' commands'|'commands help'|'commands run'|' demo'|' fsck'|' log'|' loglevel'|' provision'|' queue'|'queue stat'|'queue peek'|'queue export'|'queue flush'|'queue dead'|'queue dead list'|'queue dead show'|'queue dead retry'|'queue dead drop'|' run'|' selftest'|' sensors'|'sensors read'|' status'|' tail'|' top'|' version')
+		' bundle'|'bundle show'|' check'|' commands'|'commands help'|'commands run'|' demo'|' fsck'|' log'|' loglevel'|' probe'|' provision'|' queue'|'queue stat'|'queue peek'|'queue export'|'queue flush'|'queue dead'|'queue dead list'|'queue dead show'|'queue dead retry'|'queue dead drop'|' run'|' selftest'|' sensors'|'sensors read'|' status'|' tail'|' top'|' version')
 			name=${name:+$name }${COMP_WORDS[i]}
 			;;
 		esac
 	done
 	case "$name $prev" in
-	'bundle --config'|'bundle --o'|'bundle --socket'|'check --config'|'commands --socket'|'commands --store'|'commands help --config'|'commands help --socket'|'commands run --socket'|'demo --keep'|'fsck --salvage'|'fsck --store'|'log --socket'|'loglevel --socket'|'provision --from'|'provision --to'|'queue --socket'|'queue stat --socket'|'queue peek --socket'|'queue export --socket'|'queue flush --socket'|'queue dead --socket'|'queue dead list --socket'|'queue dead show --socket'|'queue dead retry --socket'|'queue dead drop --socket'|'run --config'|'run --provisioned'|'selftest --config'|'selftest --socket'|'sensors --socket'|'sensors read --config'|'sensors read --socket'|'status --socket'|'tail --socket'|'top --socket')
+	'bundle --config'|'bundle --o'|'bundle --socket'|'check --config'|'commands --socket'|'commands --store'|'commands help --config'|'commands help --socket'|'commands run --socket'|'demo --keep'|'fsck --salvage'|'fsck --store'|'log --socket'|'loglevel --socket'|'probe --bus'|'probe --config'|'probe --socket'|'provision --from'|'provision --to'|'queue --socket'|'queue stat --socket'|'queue peek --socket'|'queue export --socket'|'queue flush --socket'|'queue dead --socket'|'queue dead list --socket'|'queue dead show --socket'|'queue dead retry --socket'|'queue dead drop --socket'|'run --config'|'run --provisioned'|'selftest --config'|'selftest --socket'|'sensors --socket'|'sensors read --config'|'sensors read --socket'|'status --socket'|'tail --socket'|'top --socket')
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
@@ -22,7 +22,7 @@ _fieldpost() {
 		;;
 	esac
 	case $name in
-	'') words='bundle check commands demo fsck log loglevel provision queue run selftest sensors status tail top version help' ;;
+	'') words='bundle check commands demo fsck log loglevel probe provision queue run selftest sensors status tail top version help' ;;
 	'bundle') words='show --config --o --socket --help' ;;
 	'bundle show') words='--file --help' ;;
 	'check') words='--config --defaults --help' ;;
@@ -33,6 +33,7 @@ _fieldpost() {
 	'fsck') words='--json --salvage --store --help' ;;
 	'log') words='--f --level --n --socket --help' ;;
 	'loglevel') words='--for --json --socket --help' ;;
+	'probe') words='--bus --config --json --socket --help' ;;
 	'provision') words='--extra --from --to --help' ;;
 	'queue') words='stat peek export flush dead --json --socket --help' ;;
 	'queue stat') words='--json --socket --help' ;;

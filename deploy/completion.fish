@@ -5,7 +5,7 @@ function __fieldpost_command
 	set -l name ''
 	for word in (commandline -opc)[2..-1]
 		switch "$name $word"
-			case ' bundle' 'bundle show' ' check' ' commands' 'commands help' 'commands run' ' demo' ' fsck' ' log' ' loglevel' ' provision' ' queue' 'queue stat' 'queue peek' 'queue export' 'queue flush' 'queue dead' 'queue dead list' 'queue dead show' 'queue dead retry' 'queue dead drop' ' run' ' selftest' ' sensors' 'sensors read' ' status' ' tail' ' top' ' version'
+			case ' bundle' 'bundle show' ' check' ' commands' 'commands help' 'commands run' ' demo' ' fsck' ' log' ' loglevel' ' probe' ' provision' ' queue' 'queue stat' 'queue peek' 'queue export' 'queue flush' 'queue dead' 'queue dead list' 'queue dead show' 'queue dead retry' 'queue dead drop' ' run' ' selftest' ' sensors' 'sensors read' ' status' ' tail' ' top' ' version'
 				set name (string trim -- "$name $word")
 		end
 	end
@@ -21,6 +21,7 @@ for program in agent fieldpost
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a fsck -d 'look at the store of an agent that does not run: what is there, what is damaged'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a log -d 'show the end of the agent\'s log'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a loglevel -d 'show or set the least level that is logged'
+	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a probe -d 'look for buses and the parts on them, and write the configuration for what is found'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a provision -d 'take configuration and credentials from a boot partition, check them, and wipe them there'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a queue -d 'show what waits, what died and what was lost; look inside, and decide about dead letters'
 	complete -c $program -n 'string match -q -- \'\' (__fieldpost_command)' -a run -d 'sample, queue, drain and obey, until stopped'
@@ -65,6 +66,10 @@ for program in agent fieldpost
 	complete -c $program -n 'string match -q -- \'loglevel\' (__fieldpost_command)' -l for -x -d 'time after which the configured level is set again, 1s to 24h; 0s is never'
 	complete -c $program -n 'string match -q -- \'loglevel\' (__fieldpost_command)' -l json -d 'print JSON'
 	complete -c $program -n 'string match -q -- \'loglevel\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'
+	complete -c $program -n 'string match -q -- \'probe\' (__fieldpost_command)' -l bus -r -F -d 'look at this bus only, and at all of it however slow it is: a device file, or a name in the configuration'
+	complete -c $program -n 'string match -q -- \'probe\' (__fieldpost_command)' -l config -r -F -d 'configuration file, for when no agent runs: what is in it is not offered again'
+	complete -c $program -n 'string match -q -- \'probe\' (__fieldpost_command)' -l json -d 'print JSON'
+	complete -c $program -n 'string match -q -- \'probe\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'
 	complete -c $program -n 'string match -q -- \'provision\' (__fieldpost_command)' -l extra -x -d 'name of a file that no configuration needs to name; may be given again'
 	complete -c $program -n 'string match -q -- \'provision\' (__fieldpost_command)' -l from -r -F -d 'folder with agent.toml and the files it names, or some of them'
 	complete -c $program -n 'string match -q -- \'provision\' (__fieldpost_command)' -l to -r -F -d 'folder that keeps them, for agent run --provisioned'

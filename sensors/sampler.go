@@ -42,6 +42,7 @@ type Sampler struct {
 	opt    SamplerOptions
 	lanes  []*lane
 	reads  chan readRequest
+	tasks  chan task
 	wake   chan struct{} // an interval was changed
 	ended  chan struct{} // closed when Run has ended
 	orphan atomic.Bool   // Run has ended: a call that returns now cleans up itself
@@ -93,6 +94,7 @@ func NewSampler(opt SamplerOptions) *Sampler {
 	s := &Sampler{
 		opt:   opt,
 		reads: make(chan readRequest),
+		tasks: make(chan task),
 		wake:  make(chan struct{}, 1),
 		ended: make(chan struct{}),
 	}
@@ -150,6 +152,8 @@ func (s *Sampler) wait(ctx context.Context) bool {
 		s.pulse.Beat()
 		reading, err := s.sample(ctx, r.lane)
 		r.reply <- readReply{reading, err}
+	case t := <-s.tasks:
+		t.done <- s.carryOut(ctx, t)
 	case res := <-returned:
 		s.unhang(res)
 	case <-s.wake:

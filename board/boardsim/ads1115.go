@@ -36,7 +36,7 @@ func (p *ADS1115) Set(input int, volts float64) {
 func (p *ADS1115) PowerCycle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.regs = [256]uint16{1: 0x8583}
+	p.regs = [256]uint16{1: 0x8583, 2: 0x8000, 3: 0x7FFF}
 	p.ready = time.Time{}
 }
 

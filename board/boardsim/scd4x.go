@@ -12,6 +12,7 @@ import (
 type SCD4x struct {
 	breakable
 	ppm, tempC, pct float64
+	asked           int       // command whose answer was not read yet
 	next            time.Time // end of the measurement under way; zero while it does not measure
 }
 
@@ -37,36 +38,61 @@ const scd4xEvery = 5 * time.Second
 // Tx implements Part.
 func (p *SCD4x) Tx(w, r []byte) error {
 	return p.transfer(r, func() error {
-		if len(w) < 2 {
-			return board.ErrNoAck
+		now := time.Now()
+		if len(w) >= 2 {
+			p.asked = int(w[0])<<8 | int(w[1])
+			if !p.command(now) {
+				return board.ErrNoAck
+			}
 		}
-		now, measures := time.Now(), !p.next.IsZero()
-		ready := measures && !now.Before(p.next) && p.fault != StuckBusy
-		switch int(w[0])<<8 | int(w[1]) {
-		case 0x21B1: // start
-			if measures {
+		if len(r) > 0 || len(w) < 2 {
+			answer := p.answer(now)
+			if answer == nil {
 				return board.ErrNoAck
 			}
-			p.next = now.Add(scd4xEvery)
-		case 0x3F86: // stop
-			p.next = time.Time{}
-		case 0x36F6: // wake up: of a part that measures, nothing is heard
-			if measures {
-				return board.ErrNoAck
-			}
-		case 0xE4B8: // is data ready
-			state := 0x8000
-			if ready {
-				state |= 6
-			}
-			copy(r, checked(state))
-		case 0xEC05: // read
-			if !ready {
-				return board.ErrNoAck
-			}
-			p.next = now.Add(scd4xEvery)
-			copy(r, checked(int(p.ppm), count(p.tempC, -45, 175, 65535), count(p.pct, 0, 100, 65535)))
+			copy(r, answer)
 		}
 		return nil
 	})
+}
+
+// command does what was asked; false means that it is not acknowledged.
+func (p *SCD4x) command(now time.Time) bool {
+	measures := !p.next.IsZero()
+	switch p.asked {
+	case 0x21B1: // start
+		if measures {
+			return false
+		}
+		p.next = now.Add(scd4xEvery)
+	case 0x3F86: // stop
+		p.next = time.Time{}
+	case 0x36F6: // wake up: of a part that measures, nothing is heard
+		return !measures
+	case 0xEC05: // read
+		return p.ready(now)
+	}
+	return true
+}
+
+// ready reports whether a measurement is there.
+func (p *SCD4x) ready(now time.Time) bool {
+	return !p.next.IsZero() && !now.Before(p.next) && p.fault != StuckBusy
+}
+
+// answer is what is read for the command that was asked last, once.
+func (p *SCD4x) answer(now time.Time) []byte {
+	asked := p.asked
+	p.asked = 0
+	switch asked {
+	case 0xE4B8: // is data ready
+		if p.ready(now) {
+			return checked(0x8006)
+		}
+		return checked(0x8000)
+	case 0xEC05:
+		p.next = now.Add(scd4xEvery)
+		return checked(int(p.ppm), count(p.tempC, -45, 175, 65535), count(p.pct, 0, 100, 65535))
+	}
+	return nil
 }

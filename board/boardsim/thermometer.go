@@ -50,11 +50,12 @@ func (p *Thermometer) Set(tempC float64) {
 func (p *Thermometer) PowerCycle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.regs = [256]uint16{}
+	p.regs = [256]uint16{2: 0x4B00, 3: 0x5000} // alarm at 80 °C, until 75 °C
 	switch p.kind {
 	case "tmp102":
 		p.regs[1] = 0x60A0 // SBOS397
 	case "mcp9808":
+		p.regs[2], p.regs[3] = 0, 0
 		p.regs[6], p.regs[7], p.regs[8] = 0x0054, 0x0400, 3 // DS25095
 	}
 }

@@ -50,6 +50,8 @@ type env struct {
 	out, err  io.Writer
 	watch     agent.Watch
 	power     board.Power             // nil = the board's own
+	buses     board.Buses             // nil = the board's own
+	root      string                  // where /sys, /proc and /dev are looked for; "" = "/"
 	failpoint func(c2d.Point, string) // see c2d.Options
 	described func(*flag.FlagSet)     // takes a command's flags in place of printing its help
 }
@@ -64,6 +66,7 @@ func commands() []command {
 		{"status", "ask the running agent what is wrong", "agent status", runStatus},
 		{"top", "watch the running agent, live, in any terminal", "agent top", runTop},
 		{"sensors", "list the sensors and what they said last", "agent sensors", runSensors},
+		{"probe", "look for buses and the parts on them, and write the configuration for what is found", "agent probe --bus /dev/i2c-1", runProbe},
 		{"queue", "show what waits, what died and what was lost; look inside, and decide about dead letters", "agent queue", runQueue},
 		{"commands", "show the commands the agent got and what became of them; tell what there is; run one here", "agent commands", runCommands},
 		{"tail", "show what happens, line by line: readings, settlements, commands, changes", "agent tail --sensor outdoor", runTail},

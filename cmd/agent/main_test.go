@@ -18,7 +18,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"fieldpost/board"
+	"fieldpost/board/boardsim"
 	"fieldpost/hub"
+	"fieldpost/internal/diag"
 )
 
 // childOfTest makes this binary the program itself when a test starts it.
@@ -35,7 +37,24 @@ func TestMain(m *testing.M) {
 func program() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	return dispatch(ctx, env{out: os.Stdout, err: os.Stderr, watch: watchFromEnvironment(), power: noPower{fails: os.Getenv(rebootFails) != ""}}, os.Args[1:])
+	e := env{out: os.Stdout, err: os.Stderr, watch: watchFromEnvironment(), power: noPower{fails: os.Getenv(rebootFails) != ""}, root: os.Getenv(boardRoot)}
+	if e.root != "" {
+		e.buses = benchBoard()
+	}
+	return dispatch(ctx, e, os.Args[1:])
+}
+
+// boardRoot is where the program finds the files of a kernel, and has it see the
+// parts of benchBoard.
+const boardRoot = "FIELDPOST_TEST_ROOT"
+
+// benchBoard has on its bus a BME280, an LM75, and a bridge with a thermometer.
+func benchBoard() board.Buses {
+	bridge := boardsim.NewDS2482(1)
+	bridge.Attach(0, boardsim.NewDS18B20(0x28, 0x0316a2795cff))
+	return boardsim.New(boardsim.Options{Buses: []*boardsim.Bus{boardsim.NewBus("/dev/i2c-1", map[uint16]boardsim.Part{
+		0x18: bridge, 0x48: boardsim.NewThermometer("lm75"), 0x76: boardsim.NewBME280(),
+	})}})
 }
 
 // rebootFails makes the program's board refuse the order to reboot.
@@ -77,6 +96,7 @@ func TestStories(t *testing.T) {
 			"spoil":    spoil,
 			"disk":     smallDisk,
 			"readonly": readOnly,
+			"paste":    paste,
 		},
 	})
 }
@@ -206,4 +226,16 @@ func spoil(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	_, err = f.WriteAt(bytes.Repeat([]byte{0xA5}, int(info.Size()-metas)), metas)
 	ts.Check(err)
+}
+
+// paste makes a configuration of what a probe printed as JSON, for a gateway1 of the
+// story's hub: paste FILE
+func paste(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: paste FILE")
+	}
+	var found diag.Probe
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &found))
+	text := "version = 1\n[agent]\nstate_dir = \"state\"\nsocket = \"agent.sock\"\n[hub]\nconnection_string_file = \"gateway1.cs\"\nca_file = \"hub-ca.pem\"\n" + found.Config
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }

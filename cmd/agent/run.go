@@ -41,6 +41,7 @@ func runAgent(ctx context.Context, e env, args []string) int {
 	power := cmp.Or[board.Power](e.power, board.Host())
 	err := agent.New(cfg, agent.Parts{
 		Log: log, Level: level, Ring: ring, Version: version, Built: buildDate(), Watch: e.watch, Power: power, Notify: supervisor(log), Failpoint: e.failpoint, Awaits: awaits,
+		Buses: e.buses, Root: e.root,
 	}).Run(ctx)
 	var used *diag.InUseError
 	switch {

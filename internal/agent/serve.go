@@ -90,6 +90,7 @@ func (a *Agent) provider() diag.Provider {
 			return diag.Flushed{Queued: queued(stats), AtRiskS: stats.AtRisk.Seconds()}, nil
 		},
 		ReadSensor: a.readReport,
+		Probe:      a.probe,
 
 		Log:         a.parts.Ring,
 		LogLevel:    func(context.Context) (diag.LogLevel, error) { return a.level.report(), nil },

@@ -102,8 +102,10 @@ A sensor is one of these in a configuration, on a bus where it has one:
 	for _, s := range catalog.Sources() {
 		fmt.Fprintf(b, "| [`%s`](#%s) | %s |\n", s.Name, s.Name, cell(s.Help))
 	}
-	for _, s := range catalog.Sources() {
-		refer(b, s)
+	for _, s := range catalog.Recognisable() {
+		if s.Help != "" {
+			refer(b, s)
+		}
 	}
 	return b.Bytes()
 }
@@ -122,6 +124,9 @@ func refer(b *bytes.Buffer, s catalog.Source) {
 	}
 	if s.Wiring != "" {
 		fmt.Fprintf(b, "\n\nWiring: %s.", s.Wiring)
+	}
+	if how := recognised(s); how != "" {
+		fmt.Fprintf(b, "\n\n`agent probe` goes by %s.", how)
 	}
 	if s.Notes != "" {
 		fmt.Fprintf(b, "\n\n%s", s.Notes)
@@ -173,6 +178,22 @@ func refer(b *bytes.Buffer, s catalog.Source) {
 	if s.Bridged {
 		fmt.Fprintf(b, "\n```toml\n%s```\n", s.Config(s.Name, "", 0))
 	}
+}
+
+// recognised is how a probe tells a part from others at its address.
+func recognised(s catalog.Source) string {
+	var all []string
+	for _, sign := range s.Signs {
+		all = append(all, sign.Text)
+	}
+	how := strings.Join(all, ", or ")
+	if how == "" && len(s.Addresses) > 0 {
+		how = "its address alone"
+	}
+	if s.Alike != "" {
+		how += "; " + s.Alike
+	}
+	return how
 }
 
 func cell(text string) string { return strings.ReplaceAll(text, "|", "\\|") }

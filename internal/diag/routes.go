@@ -63,6 +63,8 @@ func (s *Server) table() []route {
 		{Route: Route{Method: http1.MethodGet, Path: "/v1/pprof/heap", Owner: true, Help: "a profile of the memory in use"}, answer: memory(false)},
 		{Route: Route{Method: http1.MethodGet, Path: "/v1/pprof/allocs", Owner: true, Help: "a profile of all memory that was ever taken"}, answer: memory(true)},
 		{Route: Route{Method: http1.MethodGet, Path: "/v1/pprof/goroutine", Owner: true, Help: "what every goroutine does"}, answer: goroutines},
+		{Route: Route{Method: http1.MethodPost, Path: "/v1/probe", Changes: true, Help: "look at the hardware: buses, and the parts on them", Params: "bus"},
+			answer: about(p.Probe, probeOf), within: ProbeWithin},
 		{Route: Route{Method: http1.MethodPost, Path: "/v1/flush", Changes: true, Help: "write the queue to disk now"}, answer: answer(p.Flush)},
 	}
 	return slices.DeleteFunc(all, func(r route) bool { return r.answer == nil && r.stream == nil })

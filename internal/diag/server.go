@@ -38,6 +38,7 @@ type Provider struct {
 	Bundle      func(context.Context, io.Writer) error
 
 	ReadSensor func(ctx context.Context, name string) (Sensors, error) // takes a sample now
+	Probe      func(context.Context, ProbeRequest) (Probe, error)      // looks at the hardware now
 
 	Peek      func(context.Context, Peek) (Peeked, error)
 	Export    func(ctx context.Context, emit func(Record) error) error // ends with the error of emit

@@ -30,6 +30,8 @@ type Source struct {
 	Datasheet string   // document number
 	Notes     string   // what is good to know, for a person
 	Example   string   // further lines of a [[sensor]], as TOML
+	Signs     []Sign   // what a part of it is recognised by on a bus, any of them; filled in by Recognisable
+	Alike     string   // what else may answer there, where no sign proves it; likewise
 }
 
 // Value is one value that a source gives.
