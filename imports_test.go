@@ -78,7 +78,8 @@ var foreign = []struct {
 	{"go.etcd.io/bbolt", []string{"store"}, "the file format is the store's own affair"},
 	{"github.com/klauspost/compress/zstd", []string{"store"}, "blocks on the card are a fifth of their records"},
 	{"github.com/warthog618/go-gpiocdev", []string{"board"}, "lines are taken in one place"},
-	{"periph.io/x/", []string{"sensors/", "board", "board/", "internal/probe"}, "hardware is touched in two places, and looked at in a third"},
+	{"periph.io/x/conn/v3/", []string{"sensors/", "board", "board/", "internal/probe", "internal/agent"}, "hardware is touched in two places and looked at in a third, and the wiring hands buses over"},
+	{"periph.io/x/", []string{"sensors/", "board", "board/"}, "drivers are used by sources"},
 	{"github.com/pelletier/go-toml/", []string{"internal/config"}, "one reader of configuration"},
 	{"golang.org/x/sys/", []string{"internal/clock", "internal/diag", "internal/top", "sensors/", "board", "store"}, "what the standard library does not say about the platform"},
 }
@@ -88,7 +89,7 @@ var never = map[string]string{
 	"periph.io/x/host/v3":           "its Init may panic in a goroutine of its own; the sub-packages are loaded one by one",
 	"periph.io/x/host/v3/bcm283x":   "it registers pins behind the kernel's back and panics without /dev/gpiochip0",
 	"periph.io/x/host/v3/rpi":       "needs bcm283x",
-	"periph.io/x/host/v3/sysfs":     "its I2C bus turns an errno into text and hands the kernel addresses of a stack that may move",
+	"periph.io/x/host/v3/sysfs":     "its buses turn an errno into text and hand the kernel addresses of a stack that may move, its init registers drivers nobody asked for",
 	"periph.io/x/host/v3/gpioioctl": "its first Out pulses the other level, and asking a line back makes it an input",
 }
 

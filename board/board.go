@@ -1,12 +1,22 @@
 package board
 
-import "periph.io/x/conn/v3/i2c"
+import (
+	"periph.io/x/conn/v3/i2c"
+	"periph.io/x/conn/v3/spi"
+)
 
 // Buses opens buses.
 type Buses interface {
 	// I2C opens the bus with the given device name, e.g. "/dev/i2c-1". Each call
 	// gives a handle of its own, which the caller closes. The error is an *Error.
 	I2C(device string) (i2c.BusCloser, error)
+}
+
+// Ports opens SPI ports.
+type Ports interface {
+	// SPI opens the port of one part, by its device name, e.g. "/dev/spidev0.0". The
+	// error is an *Error.
+	SPI(device string) (spi.PortCloser, error)
 }
 
 // BusOpener returns a function that opens the bus with the given device name, as

@@ -84,12 +84,17 @@ func (e *Error) Hint() string {
 		return "name a folder of /sys/class/leds or a line, which the agent's user may write"
 	}
 	var bound *BoundError
+	isPort := strings.HasPrefix(e.Thing, "/dev/spidev")
 	isBus := strings.HasPrefix(e.Thing, "/dev/i2c")
 	switch {
 	case errors.Is(e.Err, errors.ErrUnsupported) && isBus:
 		return "the adapter speaks SMBus only, or this platform has no I²C; use a real I²C bus"
 	case errors.Is(e.Err, fs.ErrNotExist) && isBus:
 		return "on a Raspberry Pi enable it with dtparam=i2c_arm=on in config.txt and reboot; otherwise load i2c-dev (modprobe i2c-dev) and check the number with ls /dev/i2c-*"
+	case errors.Is(e.Err, fs.ErrNotExist) && isPort:
+		return "on a Raspberry Pi enable it with dtparam=spi=on in config.txt and reboot; check the number with ls /dev/spidev*"
+	case errors.Is(e.Err, fs.ErrPermission) && isPort:
+		return "add the agent's user to group spi (SupplementaryGroups=spi in the unit), or pass the device into the container"
 	case errors.Is(e.Err, fs.ErrNotExist):
 		return "list lines with gpioinfo; name one by its name or as gpiochip0:17"
 	case errors.Is(e.Err, fs.ErrPermission) && isBus:

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"periph.io/x/conn/v3/i2c"
+	"periph.io/x/conn/v3/spi"
 )
 
 // HostBoard is the board the program runs on. Buses and lines are supported on
@@ -20,6 +21,11 @@ func Host() *HostBoard { return &HostBoard{} }
 
 // I2C implements Buses: it is an error on this platform.
 func (*HostBoard) I2C(device string) (i2c.BusCloser, error) {
+	return nil, &Error{Op: "open", Thing: device, Err: unsupported()}
+}
+
+// SPI implements Ports: it is an error on this platform.
+func (*HostBoard) SPI(device string) (spi.PortCloser, error) {
 	return nil, &Error{Op: "open", Thing: device, Err: unsupported()}
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"periph.io/x/conn/v3/i2c"
+	"periph.io/x/conn/v3/spi"
 
 	"fieldpost/board"
 )
@@ -14,6 +15,7 @@ import (
 // safe for concurrent use.
 type Board struct {
 	buses map[string]*Bus
+	ports map[string]*Port
 	names map[string]bool // lines the board has; nil = any
 
 	mu     sync.Mutex
@@ -25,14 +27,18 @@ type Board struct {
 // Options says what a board has.
 type Options struct {
 	Buses []*Bus   // found by the names they were made with; default none
+	Ports []*Port  // likewise; default none
 	Lines []string // names of the lines that outputs may take; default any
 }
 
 // New returns a board with the given buses and lines.
 func New(opt Options) *Board {
-	b := &Board{buses: make(map[string]*Bus), lines: make(map[string]*output), level: make(map[string]bool)}
+	b := &Board{buses: make(map[string]*Bus), ports: make(map[string]*Port), lines: make(map[string]*output), level: make(map[string]bool)}
 	for _, bus := range opt.Buses {
 		b.buses[bus.name] = bus
+	}
+	for _, port := range opt.Ports {
+		b.ports[port.name] = port
 	}
 	if opt.Lines != nil {
 		b.names = make(map[string]bool)
@@ -50,6 +56,15 @@ func (b *Board) I2C(device string) (i2c.BusCloser, error) {
 		return nil, missing(device)
 	}
 	return bus.Open()
+}
+
+// SPI implements board.Ports.
+func (b *Board) SPI(device string) (spi.PortCloser, error) {
+	port := b.ports[device]
+	if port == nil {
+		return nil, missing(device)
+	}
+	return port, nil
 }
 
 // Output implements board.Lines.
@@ -120,6 +135,7 @@ func missing(device string) error {
 
 var (
 	_ board.Buses   = (*Board)(nil)
+	_ board.Ports   = (*Board)(nil)
 	_ board.Lines   = (*Board)(nil)
 	_ i2c.BusCloser = (*Bus)(nil)
 )

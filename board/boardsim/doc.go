@@ -4,7 +4,7 @@
 //
 // A [BME280] is a part, and so are [BMP180], [Thermometer], [Hygrometer], [SCD4x],
 // [INA219], [ADS1115] and [BH1750]. A [DS2482] is one too, and has lines for any
-// number of [DS18B20]. A [Bus] holds parts by their address; a
+// number of [DS18B20]. A [Port] has one of Bosch's on SPI. A [Bus] holds parts by their address; a
 // [Board] holds buses by their device name and the lines of outputs and inputs,
 // and implements board.Buses, board.Lines and board.Inputs; [NewDemoBoard] makes
 // one that is ready to use. Faults are made on demand: SetFault for one part,
@@ -19,6 +19,6 @@
 // normal mode, oversampling set to off, reset and the loss of power are
 // modelled; the filter and the standby time are registers without effect. Of the
 // others, what their drivers use is modelled, and what they forget with their
-// supply. A part has no alarms. Only I²C is modelled,
-// and 1-wire behind a bridge.
+// supply. A part has no alarms. I²C is modelled, 1-wire behind a
+// bridge, and of SPI what Bosch's parts say.
 package boardsim

@@ -3,7 +3,11 @@ package agent
 import (
 	"context"
 	"fmt"
+	"io"
 	"path/filepath"
+
+	"periph.io/x/conn/v3/physic"
+	"periph.io/x/conn/v3/spi"
 
 	"fieldpost/board"
 	"fieldpost/internal/config"
@@ -28,7 +32,7 @@ import (
 
 // opener is the table from a source's name to its package.
 func (a *Agent) opener(s config.Sensor) sensors.Opener {
-	bus := board.BusOpener(a.parts.Buses, a.device(s.Bus))
+	bus := board.BusOpener(a.parts.Buses, a.busNamed(s.Bus).Device)
 	switch s.Source {
 	case "host":
 		return hostinfo.Open(hostinfo.Options{Root: a.parts.Root, StateDir: a.cfg.Agent.StateDir})
@@ -42,6 +46,10 @@ func (a *Agent) opener(s config.Sensor) sensors.Opener {
 		}
 		return sysfs.W1(sysfs.Tree(a.parts.Root), s.Device)
 	case "bme280", "bmp280", "bmp180":
+		if b := a.busNamed(s.Bus); b.Kind == config.SPI {
+			port := func() (spi.PortCloser, error) { return a.parts.Ports.SPI(b.Device) }
+			return bme280.OpenSPI(port, physic.Frequency(b.Speed)*physic.Hertz)
+		}
 		return bme280.Open(bus, s.Address)
 	case "aht20":
 		return aht20.Open(bus, s.Address)
@@ -93,11 +101,20 @@ func converter(s config.Sensor) ads1x15.Options {
 	return opt
 }
 
-func (a *Agent) device(bus string) string {
+// open opens a bus, to see whether it can be.
+func (a *Agent) open(b config.Bus) (io.Closer, error) {
+	if b.Kind == config.SPI {
+		return a.parts.Ports.SPI(b.Device)
+	}
+	return a.parts.Buses.I2C(b.Device)
+}
+
+// busNamed returns the [[bus]] of that name.
+func (a *Agent) busNamed(name string) config.Bus {
 	for _, b := range a.cfg.Buses {
-		if b.Name == bus {
-			return b.Device
+		if b.Name == name {
+			return b
 		}
 	}
-	return bus
+	return config.Bus{}
 }

@@ -20,6 +20,7 @@ import (
 type Parts struct {
 	Dial    func(context.Context, uplink.Identity) (net.Conn, error) // default: as [hub] says
 	Buses   board.Buses                                              // default: the kernel's I2C adapters
+	Ports   board.Ports                                              // default: the kernel's SPI ports
 	Lines   board.Lines                                              // default: the kernel's GPIO chips
 	Inputs  board.Inputs                                             // default: the kernel's GPIO chips
 	Clock   clock.Clock                                              // default: clock.System
@@ -82,6 +83,9 @@ func (p Parts) withDefaults(level slog.Level) Parts {
 	}
 	if p.Buses == nil {
 		p.Buses = host
+	}
+	if p.Ports == nil {
+		p.Ports = host
 	}
 	if p.Lines == nil {
 		p.Lines = host

@@ -114,7 +114,7 @@ func (t *Trial) Hardware() []Check {
 	for _, b := range t.agent.cfg.Buses {
 		checks = append(checks, Check{"bus " + b.Name, 10 * time.Second, func(context.Context) Finding {
 			shut.Store(b.Name, true)
-			bus, err := t.agent.parts.Buses.I2C(b.Device)
+			bus, err := t.agent.open(b)
 			if err != nil {
 				return failed(err, "")
 			}

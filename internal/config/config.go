@@ -106,8 +106,16 @@ type Commands struct {
 // Bus is one [[bus]].
 type Bus struct {
 	Name   string
-	Device string // "/dev/i2c-1"
+	Device string // "/dev/i2c-1", "/dev/spidev0.0"
+	Kind   string // one of BusKinds; default "i2c"
+	Speed  int64  // of SPI, in Hz; default 1 MHz
 }
+
+// SPI is the kind of bus that is a port with one part.
+const SPI = "spi"
+
+// BusKinds are the values of bus.kind.
+func BusKinds() []string { return []string{"i2c", SPI} }
 
 // Sensor is one [[sensor]].
 type Sensor struct {

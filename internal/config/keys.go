@@ -234,6 +234,12 @@ func sections() []section {
 				{name: "device", example: `"/dev/i2c-1"`, required: true, valid: notEmpty,
 					help:  "The adapter's device file.",
 					field: func(t *target) any { return &t.bus.Device }},
+				{name: "kind", value: `"i2c"`, oneOf: BusKinds(),
+					help:  "I2C with any number of parts, or spi: a port of the kernel's spidev with one part.",
+					field: func(t *target) any { return &t.bus.Kind }},
+				{name: "speed", value: "1000000", min: 10_000, max: 10_000_000,
+					help:  "Of spi, in Hz at most; that of I2C is the kernel's affair.",
+					field: func(t *target) any { return &t.bus.Speed }},
 			},
 		},
 		{

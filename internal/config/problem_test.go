@@ -322,6 +322,16 @@ safe = true
 			`5: sensor.resolution: out of place without bus | add the bus, or leave the part to the kernel and remove the line`}},
 		{"thermometer of the kernel, address", "version = 1\n[[sensor]]\nname = \"a\"\nsource = \"ds18b20\"\naddress = 0x18\n", []string{
 			`5: sensor.address: out of place without bus | add the bus, or leave the part to the kernel and remove the line`}},
+		{"part on SPI", "version = 1\n" + port + "[[sensor]]\nname = \"a\"\nsource = \"bme280\"\nbus = \"p\"\n", nil},
+		{"address on SPI", "version = 1\n" + port + "[[sensor]]\nname = \"a\"\nsource = \"bme280\"\nbus = \"p\"\naddress = 0x76\n", []string{
+			`11: sensor.address: out of place: there are no addresses on SPI | remove the line`}},
+		{"two on SPI", "version = 1\n" + port + "[[sensor]]\nname = \"a\"\nsource = \"bme280\"\nbus = \"p\"\n[[sensor]]\nname = \"b\"\nsource = \"bmp280\"\nbus = \"p\"\n", []string{
+			`14: sensor.bus: port "p" has sensor "a" on line 7 | a part on SPI has a [[bus]] of its own`}},
+		{"not on SPI", "version = 1\n" + port + "[[sensor]]\nname = \"a\"\nsource = \"sht3x\"\nbus = \"p\"\n", []string{
+			`10: sensor.bus: source sht3x is not on SPI, and "p" is`}},
+		{"kind and speed", "version = 1\n[[bus]]\nname = \"b\"\ndevice = \"/dev/i2c-1\"\nspeed = 100000\n[[bus]]\nname = \"c\"\ndevice = \"x\"\nkind = \"can\"\n", []string{
+			`5: bus.speed: out of place: the kernel sets the speed of I2C | remove the line, or add kind = "spi"`,
+			`9: bus.kind: "can" is not one of i2c, spi`}},
 		{"address twice", "version = 1\n" + bus + strings.Repeat("[[sensor]]\nname = \"s\"\nsource = \"bme280\"\nbus = \"b\"\n", 2), []string{
 			`10: sensor.name: "s" is taken on line 6`,
 			`12: sensor.address: 0x76 on bus b is taken by sensor "s" on line 5`}},
@@ -480,3 +490,6 @@ func TestLoad(t *testing.T) {
 func thermometer(name, lines string) string {
 	return "[[sensor]]\nname = \"" + name + "\"\nsource = \"ds18b20\"\nbus = \"b\"\n" + lines
 }
+
+// port is a bus with one part.
+const port = "[[bus]]\nname = \"p\"\ndevice = \"/dev/spidev0.0\"\nkind = \"spi\"\nspeed = 500000\n"

@@ -23,6 +23,11 @@ func (c *checker) rules() {
 	if c.group("safe", func(o Output) bool { return o.Safe }) {
 		c.group("initial", func(o Output) bool { return o.Initial })
 	}
+	for i, b := range c.config.Buses {
+		if speed := c.line(item("bus", i, "speed")); speed > 0 && b.Kind != SPI {
+			c.add(speed, "bus.speed", "out of place: the kernel sets the speed of I2C", "remove the line, or add kind = \"spi\"")
+		}
+	}
 	for i := range c.config.Sensors {
 		c.sensor(i)
 	}

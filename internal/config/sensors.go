@@ -167,6 +167,10 @@ func (c *checker) place(i int, source catalog.Source) {
 		}
 		c.add(bus, "sensor.bus", message, hint)
 	}
+	if k := slices.IndexFunc(c.config.Buses, func(b Bus) bool { return b.Name == s.Bus && b.Kind == SPI }); k >= 0 && s.Bus != "" {
+		c.port(i, bus, address, source)
+		return
+	}
 	switch {
 	case address == 0:
 		s.Address = source.Addresses[0]
@@ -176,6 +180,20 @@ func (c *checker) place(i int, source catalog.Source) {
 			possible = append(possible, fmt.Sprintf("%#02x", a))
 		}
 		c.add(address, "sensor.address", fmt.Sprintf("%#02x is not where a %s can be: %s", s.Address, source.Name, strings.Join(possible, " or ")), "")
+	}
+}
+
+// port checks a sensor on an SPI port, which has one part and no addresses.
+func (c *checker) port(i, bus, address int, source catalog.Source) {
+	s := c.config.Sensors[i]
+	first := slices.IndexFunc(c.config.Sensors, func(t Sensor) bool { return t.Bus == s.Bus })
+	switch {
+	case !source.SPI:
+		c.add(bus, "sensor.bus", "source "+source.Name+" is not on SPI, and "+quote(s.Bus)+" is", "")
+	case address > 0:
+		c.add(address, "sensor.address", "out of place: there are no addresses on SPI", "remove the line")
+	case first < i:
+		c.add(bus, "sensor.bus", fmt.Sprintf("port %s has sensor %s on line %d", quote(s.Bus), quote(c.config.Sensors[first].Name), c.line(fmt.Sprintf("sensor[%d]", first))), "a part on SPI has a [[bus]] of its own")
 	}
 }
 

@@ -172,7 +172,7 @@ func TestFullBus(t *testing.T) {
 			"0x1e unknown  a part that no source reads",
 			"0x40 unknown  TI INA226",
 			"0x44 recognised sht3x Sensirion SHT30, SHT31 or SHT35 on an I2C bus",
-			"0x76 recognised bme280 Bosch BME280 or BMP280 on an I2C bus",
+			"0x76 recognised bme280 Bosch BME280 or BMP280 on an I2C bus or an SPI port",
 			"0x77 unknown  Bosch BME680 or BME688",
 		}
 		slices.Sort(got)

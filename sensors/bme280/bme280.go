@@ -32,6 +32,11 @@ func start(_ context.Context, bus i2c.Bus, addr uint16) (chip.Measure, error) {
 	if err != nil {
 		return nil, err
 	}
+	return measure(dev, r), nil
+}
+
+// measure asks the driver, and holds what it says against the frame it read.
+func measure(dev *bmxx80.Dev, r *recorder) chip.Measure {
 	humidity := strings.HasPrefix(dev.String(), "BME280")
 	framed := !strings.HasPrefix(dev.String(), "BMP180")
 	return func(context.Context) ([]sensors.Value, error) {
@@ -46,7 +51,7 @@ func start(_ context.Context, bus i2c.Bus, addr uint16) (chip.Measure, error) {
 			}
 		}
 		return values(e, humidity), nil
-	}, nil
+	}
 }
 
 // values converts what the driver gave.

@@ -21,6 +21,7 @@ type Source struct {
 	Help      string   // what it is, as the end of a sentence
 	Addresses []uint16 // where it may be on an I²C bus, the first by default; nil = it has no bus
 	Bridged   bool     // at that address is a bridge with any number of parts, told apart by device; without a bus the kernel has them
+	SPI       bool     // it may be the part of an SPI port instead
 	Keys      []string // of [[sensor]], beside name, source, every, and bus and address where it has a bus
 	Required  []string // of Keys
 	Channels  []string // what [[sensor.value]] may say in channel, one value for each; nil = it has no channels

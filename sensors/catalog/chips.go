@@ -16,15 +16,16 @@ func between(lo, hi uint16) (all []uint16) {
 func chips() []Source {
 	bosch := func(name, help, datasheet string, values ...Value) Source {
 		return Source{
-			Name: name, Help: help + " on an I2C bus", Addresses: []uint16{0x76, 0x77}, Values: values, Datasheet: datasheet,
-			Wiring: fourWires + "; CSB to 3.3 V; SDO to ground for 0x76, to 3.3 V for 0x77",
+			Name: name, Help: help + " on an I2C bus or an SPI port", Addresses: []uint16{0x76, 0x77}, SPI: true, Values: values, Datasheet: datasheet,
+			Wiring: fourWires + "; CSB to 3.3 V; SDO to ground for 0x76, to 3.3 V for 0x77; on SPI: SCK, SDI (MOSI), SDO (MISO) and CSB to those of the port",
 		}
 	}
 	temperature, pressure := value("temperature", "Cel", -40, 85), value("pressure", "hPa", 300, 1100)
 	bme := bosch("bme280", "Bosch BME280 or BMP280", "BST-BME280-DS002, BST-BMP280-DS001",
 		temperature, pressure, value("humidity", "%", 0, 100).telling("not of a BMP280"))
+	bme.Notes = "On SPI the [[bus]] has kind = \"spi\" and a device such as /dev/spidev0.0, and the sensor no address."
 	bmp180 := bosch("bmp180", "Bosch BMP180", "BST-BMP180-DS000", temperature, pressure)
-	bmp180.Addresses, bmp180.Wiring = []uint16{0x77}, fourWires
+	bmp180.Help, bmp180.Addresses, bmp180.SPI, bmp180.Wiring = "Bosch BMP180 on an I2C bus", []uint16{0x77}, false, fourWires
 	return []Source{
 		bme,
 		bosch("bmp280", "Bosch BMP280", "BST-BMP280-DS001", temperature, pressure),

@@ -148,6 +148,9 @@ func (s *source) fault(what string, err error) error {
 	case s.bus.err != nil:
 		err = s.bus.err
 	}
+	if s.addr == 0 { // a bus of one part
+		return fmt.Errorf("%s: %s on %s: %w", s.driver.Name, what, s.bus.String(), err)
+	}
 	return fmt.Errorf("%s: %s at %#02x: %w", s.driver.Name, what, s.addr, err)
 }
 
