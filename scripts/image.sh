@@ -4,8 +4,10 @@
 # Needs Go, e2fsprogs, dosfstools, mtools and gzip; no root. scripts/cross-build.sh comes
 # first, or AGENT=FILE names another agent for linux/arm64.
 #
-# The same commit, Go version and certificates of this machine's system give the
-# same bytes: what gokrazy's packer takes from the clock is the time of the commit.
+# What gokrazy's packer takes from the clock is the time of the commit, or
+# SOURCE_DATE_EPOCH. With the same agent, Go version and certificates of this
+# machine's system, two images have the same files but for the list of what was
+# built (/etc/gokrazy/sbom.json), which names the folder it was built in.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
