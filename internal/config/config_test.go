@@ -168,7 +168,7 @@ group = "water"
 			Hold: time.Second, Allow: []string{"ping", "output.set"}, AllowMethods: []string{}, AllowLocal: []string{"board.reboot"},
 			AnswerWithin: 5 * time.Second, FeedbackLink: true,
 		},
-		Buses: []Bus{{Name: "i2c1", Device: "/dev/i2c-1"}},
+		Buses: []Bus{{Name: "i2c1", Device: "/dev/i2c-1", Kind: "i2c", Speed: 1_000_000}},
 		Sensors: []Sensor{
 			{Name: "in", Source: "bme280", Bus: "i2c1", Address: 0x76, Every: 10 * time.Second},
 			{Name: "out", Source: "bme280", Bus: "i2c1", Address: 0x77, Every: 90 * time.Second},

@@ -16,7 +16,7 @@ func Defaults(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	b.WriteString("# Configuration of the fieldpost agent.\n" +
 		"# Keys commented out show their defaults; those marked \"example\" have none.\n" +
-		"# Keys with ## are for some sources of readings only: docs/SENSORS.md tells which.\n" +
+		"# Keys with ## are for some sources or buses only: docs/SENSORS.md tells which.\n" +
 		"# A relative path starts at the folder of this file.\n")
 	for _, s := range sections() {
 		b.WriteByte('\n')

@@ -39,7 +39,7 @@ func TestPrintedFileUncommented(t *testing.T) {
 	want.Store = store(func(s *Store) {
 		s.MaxBytes, s.Reserve, s.CommitEvery, s.DailyWrites, s.MaxAge = 64<<20, 1<<20, 30*time.Second, 128<<20, 720*time.Hour
 	})
-	want.Buses = []Bus{{Name: "i2c1", Device: "/dev/i2c-1"}}
+	want.Buses = []Bus{{Name: "i2c1", Device: "/dev/i2c-1", Kind: "i2c", Speed: 1_000_000}}
 	least, most := -30.0, 60.0
 	want.Sensors = []Sensor{{Name: "outdoor", Source: "bme280", Bus: "i2c1", Address: 0x76, Every: 10 * time.Second, Values: []SensorValue{{
 		Name: "temperature", Gain: 1, Table: [][2]float64{{0, 0.3}, {100, 99.1}}, Min: &least, Max: &most,

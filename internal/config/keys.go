@@ -21,7 +21,7 @@ type key struct {
 	min, max int64             // bounds of integers, sizes (bytes) and durations (ns), unless both are 0
 	oneOf    []string          // texts that are allowed; nil = any
 	repeats  bool              // a list may hold the same text twice
-	some     bool              // for some sources only
+	some     bool              // for some sources or buses only
 	path     bool              // a file's path: a relative one starts at the folder of the configuration
 	valid    func(string) (problem, hint string)
 }
@@ -237,7 +237,7 @@ func sections() []section {
 				{name: "kind", value: `"i2c"`, oneOf: BusKinds(),
 					help:  "I2C with any number of parts, or spi: a port of the kernel's spidev with one part.",
 					field: func(t *target) any { return &t.bus.Kind }},
-				{name: "speed", value: "1000000", min: 10_000, max: 10_000_000,
+				{name: "speed", value: "1000000", some: true, min: 10_000, max: 10_000_000,
 					help:  "Of spi, in Hz at most; that of I2C is the kernel's affair.",
 					field: func(t *target) any { return &t.bus.Speed }},
 			},
