@@ -76,8 +76,7 @@ type hostI2C struct {
 	number int
 
 	mu    sync.Mutex
-	fd    int             // -1 after Close
-	asked map[uint16]bool // addresses that no kernel driver had when they were asked first
+	fd    int // -1 after Close
 	ioctl func(fd int, request uint, arg unsafe.Pointer) error
 }
 
@@ -86,7 +85,7 @@ func openI2C(device, sysfs string, number int) (*hostI2C, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &hostI2C{device: device, sysfs: sysfs, number: number, fd: fd, asked: make(map[uint16]bool), ioctl: ioctl}
+	b := &hostI2C{device: device, sysfs: sysfs, number: number, fd: fd, ioctl: ioctl}
 	var funcs uintptr
 	if err := b.ioctl(fd, i2cFuncs, unsafe.Pointer(&funcs)); err != nil {
 		return nil, errors.Join(err, unix.Close(fd))
@@ -133,11 +132,8 @@ func (b *hostI2C) tx(addr uint16, w, r []byte) error {
 	if b.fd < 0 {
 		return ErrClosed
 	}
-	if !b.asked[addr] {
-		if err := b.bound(addr); err != nil {
-			return err
-		}
-		b.asked[addr] = true
+	if err := b.bound(addr); err != nil {
+		return err
 	}
 	var msgs [2]i2cMsg
 	n := 0
@@ -161,7 +157,8 @@ func (b *hostI2C) tx(addr uint16, w, r []byte) error {
 }
 
 // bound returns an error when a kernel driver has the part. The kernel lets both
-// of them at it, and each would upset the other's settings.
+// of them at it, and each would upset the other's settings. A driver may take a part
+// at any time; looking costs little beside a transfer.
 func (b *hostI2C) bound(addr uint16) error {
 	dir := filepath.Join(b.sysfs, fmt.Sprintf("%d-%04x", b.number, addr))
 	driver, err := os.Readlink(filepath.Join(dir, "driver"))

@@ -16,7 +16,7 @@ import (
 func fakeI2C(t *testing.T, fn func(addr uint16, w, r []byte) error) *hostI2C {
 	t.Helper()
 	return &hostI2C{
-		device: "/dev/i2c-1", sysfs: t.TempDir(), number: 1, fd: 1000, asked: map[uint16]bool{},
+		device: "/dev/i2c-1", sysfs: t.TempDir(), number: 1, fd: 1000,
 		ioctl: func(fd int, request uint, arg unsafe.Pointer) error {
 			if fd != 1000 || request != i2cRdwr {
 				t.Errorf("ioctl %#x of %d", request, fd)
@@ -120,6 +120,31 @@ func TestPartOfAKernelDriver(t *testing.T) {
 	}
 	if err := errors.Join(b.Tx(0x77, []byte{1}, nil), b.Tx(0x40, []byte{1}, nil)); err != nil || calls != 2 {
 		t.Errorf("the others: %v, %d calls", err, calls)
+	}
+}
+
+// A kernel driver may take a part that was read before, and leave it again.
+func TestPartChangesHands(t *testing.T) {
+	b := fakeI2C(t, func(uint16, []byte, []byte) error { return nil })
+	driver := filepath.Join(b.sysfs, "1-0076", "driver")
+	if err := os.Mkdir(filepath.Dir(driver), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	read := func() error { return b.Tx(0x76, []byte{0xD0}, make([]byte, 1)) }
+	if err := read(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../../../../bus/i2c/drivers/bmp280", driver); err != nil {
+		t.Fatal(err)
+	}
+	if err := read(); !errors.Is(err, ErrInUse) {
+		t.Errorf("taken by the kernel: %v", err)
+	}
+	if err := os.Remove(driver); err != nil {
+		t.Fatal(err)
+	}
+	if err := read(); err != nil {
+		t.Errorf("left by the kernel: %v", err)
 	}
 }
 

@@ -31,6 +31,7 @@ const (
 type BME280 struct {
 	breakable
 	regs    [256]byte
+	pointer byte // register that a read begins at
 	osrsHum byte // ctrl_hum as it took effect, with the last write to ctrl_meas
 	pending bool // a measurement was started and its result not yet stored
 	ready   time.Time
@@ -71,7 +72,7 @@ func (p *BME280) powerOn() {
 	p.regs = [256]byte{regID: chipID}
 	copy(p.regs[regCalib1:], typical.block1())
 	copy(p.regs[regCalib2:], typical.block2())
-	p.osrsHum, p.pending = 0, false
+	p.pointer, p.osrsHum, p.pending = 0, 0, false
 	p.store(skipped20Bit, skipped20Bit, skipped16Bit)
 }
 
@@ -84,8 +85,9 @@ func (p *BME280) Tx(w, r []byte) error {
 			p.write(w[i], w[i+1])
 		}
 		if len(w) > 0 {
-			copy(r, p.regs[w[0]:])
+			p.pointer = w[0]
 		}
+		copy(r, p.regs[p.pointer:])
 		return nil
 	})
 }

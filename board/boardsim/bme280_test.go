@@ -99,6 +99,23 @@ func TestForcedModeTakesItsTime(t *testing.T) {
 	})
 }
 
+// The register may be named in one transfer and read in the next (section 6.2.2).
+func TestRegisterNamedBeforeItIsRead(t *testing.T) {
+	for _, p := range []Part{NewBME280(), NewBMP180()} {
+		var together, apart [2]byte
+		reg := []byte{0xAA} // calibration of the BMP180
+		if _, ok := p.(*BME280); ok {
+			reg[0] = regCalib1
+		}
+		if err := errors.Join(p.Tx(reg, together[:]), p.Tx([]byte{regID}, nil), p.Tx(reg, nil), p.Tx(nil, apart[:])); err != nil {
+			t.Fatal(err)
+		}
+		if apart != together || apart == [2]byte{} {
+			t.Errorf("%T: read apart %x, together %x", p, apart, together)
+		}
+	}
+}
+
 func TestHumidityNeedsItsControlWrittenFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := NewBME280()

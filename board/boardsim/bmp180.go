@@ -6,7 +6,8 @@ package boardsim
 // 15.0 °C and 699.64 hPa at oversampling 1.
 type BMP180 struct {
 	breakable
-	ctrl byte
+	ctrl    byte
+	pointer byte // register that a read gives
 }
 
 // NewBMP180 returns a part on the mountain of its datasheet.
@@ -16,18 +17,19 @@ func NewBMP180() *BMP180 { return new(BMP180) }
 func (p *BMP180) PowerCycle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ctrl = 0
+	p.ctrl, p.pointer = 0, 0
 }
 
-// Tx implements Part.
+// Tx implements Part. A write names a register, and may set it.
 func (p *BMP180) Tx(w, r []byte) error {
 	return p.transfer(r, func() error {
 		if len(w) == 2 && w[0] == regCtrlMeas {
 			p.ctrl = w[1]
 		}
-		if len(w) == 1 {
-			copy(r, p.registers(w[0]))
+		if len(w) > 0 {
+			p.pointer = w[0]
 		}
+		copy(r, p.registers(p.pointer))
 		return nil
 	})
 }
