@@ -24,9 +24,11 @@ type arrival struct {
 }
 
 // arrivals are the readings of a sensor at the hub, each once.
-func (b *bed) arrivals(sensor string) (all []arrival) {
+func (b *bed) arrivals(sensor string) []arrival { return arrivalsOf(sensor, b.hub.Events()) }
+
+func arrivalsOf(sensor string, events []hub.Event) (all []arrival) {
 	seen := map[string]bool{}
-	for _, e := range b.hub.Events() {
+	for _, e := range events {
 		if e.Properties["sensor"] == sensor && !seen[e.MessageID] {
 			seen[e.MessageID] = true
 			all = append(all, arrived(e))
@@ -96,6 +98,8 @@ func (b *bed) account(ctx context.Context, missing int) error {
 		Refused uint64
 		ByClass map[string]struct{ Produced uint64 } `json:"by_class"`
 	}
+	// What is missed after the agent was asked for its counts is not in them.
+	before := b.hub.Events()
 	sensors, err := b.sensors(ctx)
 	if err == nil {
 		err = b.ask(ctx, &queue, "queue")
@@ -122,7 +126,7 @@ func (b *bed) account(ctx context.Context, missing int) error {
 	}
 	b.check("records: produced = at the hub + in its store", "0 lost, 0 strange", fmt.Sprintf("%d = %d + %d, %d lost, %d strange", a.Produced, a.Delivered, a.Kept, a.Lost(), len(a.Strange)),
 		a.Lost() == 0 && len(a.Strange) == 0 && a.Delivered > 0 && queue.Refused == 0)
-	b.gaps(sensors, missing)
+	b.gaps(before, sensors, missing)
 	return nil
 }
 
@@ -147,12 +151,13 @@ func (b *bed) kept(ctx context.Context) (ids []string, err error) {
 	return ids, nil
 }
 
-// gaps compares the grid of each sensor with what arrived: what is missing between
-// the first and the last reading must be counted as failed or missed.
-func (b *bed) gaps(sensors map[string]diag.Sensor, atLeast int) {
+// gaps compares the grid of each sensor with what had arrived when it was asked for its
+// counts: what is missing between the first and the last reading must be counted as
+// failed or missed.
+func (b *bed) gaps(events []hub.Event, sensors map[string]diag.Sensor, atLeast int) {
 	missing, uncounted := 0, 0
 	for name, s := range sensors {
-		gap := missingTicks(b.arrivals(name), s.EveryS)
+		gap := missingTicks(arrivalsOf(name, events), s.EveryS)
 		missing += gap
 		uncounted += max(gap-int(s.Failures+s.Missed), 0)
 	}
@@ -160,7 +165,9 @@ func (b *bed) gaps(sensors map[string]diag.Sensor, atLeast int) {
 		fmt.Sprintf("%d, of these %d not counted", missing, uncounted), missing >= atLeast && uncounted == 0)
 }
 
-// missingTicks is how many readings of a grid are not there, between the first and the last.
+// missingTicks is how many readings of a grid are certainly not there, between the
+// first and the last. A reading is taken at its tick or, by an agent that has much to
+// do, at any time before the next.
 func missingTicks(all []arrival, everyS float64) int {
 	if len(all) == 0 {
 		return 0
@@ -174,5 +181,6 @@ func missingTicks(all []arrival, everyS float64) int {
 			last = a.at
 		}
 	}
-	return max(int(math.Round(last.Sub(first).Seconds()/everyS))+1-len(all), 0)
+	apart := last.Sub(first) - time.Millisecond // what a time at the hub is rounded to
+	return max(int(apart.Seconds()/everyS)+1-len(all), 0)
 }

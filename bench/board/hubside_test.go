@@ -42,7 +42,9 @@ func TestMissingTicks(t *testing.T) {
 		all  []arrival
 		want int
 	}{
-		{nil, 0}, {at(7), 0}, {at(0, 260, 490, 750), 0}, {at(0, 1000), 3}, {at(1000, 0, 500), 2}, {at(0, 100, 250), 0},
+		{nil, 0}, {at(7), 0}, {at(0, 260, 490, 750), 0}, {at(0, 1010), 3}, {at(1010, 0, 500), 2}, {at(0, 100, 250), 0},
+		// The last one was taken late, and the first in time.
+		{at(0, 490), 0}, {at(0, 1200), 3},
 	} {
 		if got := missingTicks(c.all, 0.25); got != c.want {
 			t.Errorf("%v: %d, want %d", c.all, got, c.want)

@@ -149,6 +149,9 @@ func (u *usbBench) readByKernel(ctx context.Context) error {
 	if err := u.kernelTakes(ctx, first, "bme280", bme280At); err != nil {
 		return err
 	}
+	if err := u.trouble(ctx, "climate", "BME280 that the kernel takes while it is read", "failing", "belongs to kernel driver bmp280"); err != nil {
+		return err
+	}
 	kernel, err := u.newest(ctx, "kernel", func(a arrival) bool { return a.is(before.values) })
 	if err != nil {
 		return err
@@ -161,7 +164,10 @@ func (u *usbBench) readByKernel(ctx context.Context) error {
 	const reason, hint = "belongs to kernel driver bmp280", `source = "iio"`
 	_, told, _ := strings.Cut(oneLine(a.Errors), "0x76: ")
 	u.check("its I2C address while the kernel has it", "refused, with the way to read it", told, a.Code == 1 && strings.Contains(a.Errors, reason) && strings.Contains(a.Errors, hint))
-	return u.kernelLeaves(ctx, first, bme280At)
+	if err := u.kernelLeaves(ctx, first, bme280At); err != nil {
+		return err
+	}
+	return u.well(ctx, "climate", "the kernel leaves it")
 }
 
 // kernelTakes has a driver of the kernel take a part; kernelLeaves takes it back.
