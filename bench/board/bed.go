@@ -131,9 +131,11 @@ func (b *bed) sensor(ctx context.Context, name, what string, want func(diag.Sens
 	return s, err
 }
 
-// until asks again and again. The error says what was the matter at last.
+// until asks again and again, for half of the time at most, because asking takes the
+// processor from the agent. The error says what was the matter at last.
 func (b *bed) until(ctx context.Context, what string, ask func() (bool, error)) error {
 	for began := time.Now(); ; {
+		asked := time.Now()
 		ok, err := ask()
 		if ok {
 			return nil
@@ -142,7 +144,7 @@ func (b *bed) until(ctx context.Context, what string, ask func() (bool, error)) 
 			return fmt.Errorf("%s: not in %s: %w", what, hang, err)
 		}
 		select {
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(max(time.Since(asked), 100*time.Millisecond)):
 		case err := <-b.ended:
 			b.ended <- err
 			return fmt.Errorf("%s: %w", what, errors.Join(errors.New("the machine has ended"), err))

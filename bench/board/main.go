@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 const (
@@ -86,7 +87,7 @@ func names() (all []string) {
 
 // prove boots the machine, does what is to be proven on it, and writes the table.
 func (o *options) prove(ctx context.Context) error {
-	r := &report{title: "the agent on " + o.machine.title}
+	r := &report{title: "the agent on " + o.machine.title, began: time.Now()}
 	err := o.attempt(ctx, r)
 	if err != nil {
 		r.check("all of the above was done", "yes", firstLine(err), false)

@@ -6,11 +6,13 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 // report is the table of one machine.
 type report struct {
 	title  string
+	began  time.Time
 	rows   [][4]string
 	failed int
 }
@@ -33,7 +35,7 @@ func (r *report) skip(what, why string) {
 
 func (r *report) add(cells ...string) {
 	r.rows = append(r.rows, [4]string(cells))
-	fmt.Println(strings.Join(cells, "  "))
+	fmt.Printf("%4.0f s  %s\n", time.Since(r.began).Seconds(), strings.Join(cells, "  "))
 }
 
 // short keeps the table narrow; all that was seen is in the log.

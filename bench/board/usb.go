@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -230,14 +231,15 @@ func (u *usbBench) others(ctx context.Context, what string, names ...string) err
 }
 
 // trouble waits until a sensor says what is the matter with it.
-func (u *usbBench) trouble(ctx context.Context, sensor, what, condition, reason string) error {
+// One of the reasons must be given: what is the matter may change before it is looked at.
+func (u *usbBench) trouble(ctx context.Context, sensor, what, condition string, reasons ...string) error {
 	s, err := u.sensor(ctx, sensor, what, func(s diag.Sensor) bool {
-		return s.Condition == condition && strings.Contains(s.Reason, reason)
+		return s.Condition == condition && slices.ContainsFunc(reasons, func(r string) bool { return strings.Contains(s.Reason, r) })
 	})
 	if err != nil {
 		return err
 	}
-	u.check(what, condition+", "+reason, said(s), s.Hint != "")
+	u.check(what, condition+", "+strings.Join(reasons, " or "), said(s), s.Hint != "")
 	return nil
 }
 
@@ -314,7 +316,7 @@ func (u *usbBench) unplugged(ctx context.Context) error {
 	if err := u.tell(ctx, errand.Errand{Do: errand.Unplug, Port: first}); err != nil {
 		return err
 	}
-	if err := u.trouble(ctx, "climate", "adapter pulled out", "failing", "bus adapter failed"); err != nil {
+	if err := u.trouble(ctx, "climate", "adapter pulled out", "failing", "bus adapter failed", "no such file"); err != nil {
 		return err
 	}
 	if err := u.others(ctx, "other bus, host", "pipe", "host"); err != nil {
