@@ -68,58 +68,67 @@ allow_methods = ["once", "repeatable", "resumable", "leave"]
 	return g
 }
 
-// start keeps a life of the gateway running until stop.
+// start keeps a life of the gateway running until end.
 func (g *gateway) start() {
 	g.over, g.done = false, make(chan struct{})
-	g.next()
+	cmd := g.next()
 	go func() {
 		defer close(g.done)
-		for {
-			if err := g.cmd.Wait(); err != nil && !killed(err) {
-				g.t.Errorf("life %d of the gateway: %v", g.lives, err)
+		for cmd != nil {
+			if err := cmd.Wait(); err != nil && !g.expected(err) {
+				g.t.Errorf("life %d of the gateway: %v", g.life(), err)
 				return
 			}
-			g.mu.Lock()
-			over := g.over
-			g.mu.Unlock()
-			if over {
-				return
-			}
-			g.next()
+			cmd = g.next()
 		}
 	}()
 	g.t.Cleanup(func() { g.end(syscall.SIGKILL) })
 }
 
-func killed(err error) bool {
+// expected tells whether a life has ended as one may. The signal that ends the last
+// one may come before it listens.
+func (g *gateway) expected(err error) bool {
 	var ended *exec.ExitError
-	return errors.As(err, &ended) && ended.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL
+	if !errors.As(err, &ended) {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	signal := ended.Sys().(syscall.WaitStatus).Signal()
+	return signal == syscall.SIGKILL || signal == syscall.SIGTERM && g.over
 }
 
-// next starts a life.
-func (g *gateway) next() {
+// next starts a life, unless the one before was the last one, and returns it. Whether
+// it was is asked and the life started in one: end would not reach a life that comes
+// between.
+func (g *gateway) next() *exec.Cmd {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.over {
+		return nil
+	}
 	self, err := os.Executable()
 	if err != nil {
 		g.t.Error(err)
-		return
+		return nil
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
 		g.t.Error(err)
-		return
+		return nil
 	}
 	defer w.Close()
 	cmd, online := exec.Command(self), make(chan struct{})
 	cmd.Env = append(os.Environ(), lifeIn+"="+g.dir, lifeEnds+"="+string(g.ends))
 	cmd.ExtraFiles = []*os.File{w}
 	cmd.Stderr = os.Stderr
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	if err := cmd.Start(); err != nil {
+		r.Close()
+		g.t.Error(err)
+		return nil
+	}
 	g.cmd, g.online = cmd, online
 	g.lives++
-	if err := cmd.Start(); err != nil {
-		g.t.Error(err)
-	}
 	go func() {
 		defer r.Close()
 		said := false
@@ -130,15 +139,29 @@ func (g *gateway) next() {
 			}
 		}
 	}()
+	return cmd
 }
 
-// end sends a signal to the life at hand, which is the last one.
+// end sends a signal to the life at hand, which is the last one. One that hangs shows
+// what its goroutines do.
 func (g *gateway) end(s syscall.Signal) {
+	g.t.Helper()
 	g.mu.Lock()
 	g.over = true
-	_ = g.cmd.Process.Signal(s)
+	cmd := g.cmd
 	g.mu.Unlock()
-	<-g.done
+	if cmd == nil {
+		return // none was ever started
+	}
+	for _, s := range []syscall.Signal{s, syscall.SIGQUIT, syscall.SIGKILL} {
+		_ = cmd.Process.Signal(s)
+		select {
+		case <-g.done:
+			return
+		case <-time.After(killHang):
+			g.t.Errorf("the last life of the gateway goes on after %v", s)
+		}
+	}
 }
 
 // onlineLife waits until there is one.

@@ -180,7 +180,15 @@ func (v *valve) pass() {
 }
 
 func (v *valve) close() { v.mu.Lock(); defer v.mu.Unlock(); v.shut = make(chan struct{}) }
-func (v *valve) open()  { v.mu.Lock(); defer v.mu.Unlock(); close(v.shut); v.shut = nil }
+
+func (v *valve) open() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.shut != nil {
+		close(v.shut)
+		v.shut = nil
+	}
+}
 
 // Each loop that stalls ends the feed, and it alone is blamed.
 func TestWatchdogIsFedForProgress(t *testing.T) {
@@ -210,6 +218,7 @@ func TestWatchdogIsFedForProgress(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d, v := &dogs{}, new(valve)
 				r, cfg := virtual(t, watched, Parts{Dogs: d, Notify: notify, Watch: c.watch(v)})
+				t.Cleanup(v.open) // before the agent is stopped, which else never ends
 				time.Sleep(10 * time.Minute)
 				if longest := d.hungriest(); longest > 5*time.Second {
 					t.Errorf("a healthy agent let the watchdog wait for %v", longest)
