@@ -190,3 +190,20 @@ func TestHostWithoutThatLine(t *testing.T) {
 		}
 	}
 }
+
+// A line is looked for without being taken.
+func TestFind(t *testing.T) {
+	h, g := withLines()
+	for name, there := range map[string]bool{"GPIO17": true, "GPIO27": true, "gpiochip0:1": true, "GPIO4": false, "gpiochip0:3": false, "": false} {
+		if err := h.Find(name); (err == nil) != there {
+			t.Errorf("%q: %v", name, err)
+		}
+		light := NewLight(LightOptions{Name: name, Root: t.TempDir(), Lines: h})
+		if err := light.Look(); name != "" && (err == nil) != there {
+			t.Errorf("light %q: %v", name, err)
+		}
+	}
+	if len(g.taken) > 0 {
+		t.Errorf("taken: %v", g.taken)
+	}
+}

@@ -162,26 +162,62 @@ type lamp interface {
 	leave() error
 }
 
+// Look tells that there is neither a LED nor a line of that name, as an *Error. It
+// takes neither, and knows of lines only what Lines can tell without that.
+func (l *Light) Look() error {
+	_, err := os.Stat(filepath.Join(l.dir(), "brightness"))
+	if l.mayBeLine(err) {
+		lines, ok := l.opt.Lines.(interface{ Find(line string) error })
+		if !ok {
+			return nil
+		}
+		err = noLED(lines.Find(l.opt.Name))
+	}
+	return l.fails("look at", err)
+}
+
 // take takes the light from whoever has it.
 func (l *Light) take() (lamp, error) {
-	name := l.opt.Name
-	dir := filepath.Join(l.opt.Root, ledsDir, name)
-	if strings.Contains(name, "/") {
-		dir = filepath.Join(l.opt.Root, name)
-	}
-	led := &sysLED{dir: dir}
+	led := &sysLED{dir: l.dir()}
 	err := led.take()
-	if errors.Is(err, fs.ErrNotExist) && !strings.Contains(name, "/") && l.opt.Lines != nil {
-		out, lineErr := l.opt.Lines.Output("light", name, false)
+	if l.mayBeLine(err) {
+		out, lineErr := l.opt.Lines.Output("light", l.opt.Name, false)
 		if lineErr == nil {
 			return lineLamp{out}, nil
 		}
-		err = fmt.Errorf("no such LED, and as a line: %w", lineErr)
+		err = noLED(lineErr)
 	}
 	if err != nil {
-		return nil, &Error{Op: "take", Thing: "light " + name, Err: err}
+		return nil, l.fails("take", err)
 	}
 	return led, nil
+}
+
+// dir is the folder of the LED, if it is one.
+func (l *Light) dir() string {
+	if strings.Contains(l.opt.Name, "/") {
+		return filepath.Join(l.opt.Root, l.opt.Name)
+	}
+	return filepath.Join(l.opt.Root, ledsDir, l.opt.Name)
+}
+
+// mayBeLine tells, by why there is no LED, whether there may be a line of its name.
+func (l *Light) mayBeLine(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) && !strings.Contains(l.opt.Name, "/") && l.opt.Lines != nil
+}
+
+func noLED(err error) error {
+	if err != nil {
+		err = fmt.Errorf("no such LED, and as a line: %w", err)
+	}
+	return err
+}
+
+func (l *Light) fails(op string, err error) error {
+	if err != nil {
+		err = &Error{Op: op, Thing: "light " + l.opt.Name, Err: err}
+	}
+	return err
 }
 
 // lineLamp is an output line. The kernel says what becomes of it when it is left.

@@ -32,6 +32,15 @@ func (h *HostBoard) Output(name, lineName string, initial bool) (Output, error) 
 	return &hostOutput{name: name, lineName: lineName, line: l, on: initial}, nil
 }
 
+// Find tells that there is no such line, as an *Error. It takes none.
+func (h *HostBoard) Find(lineName string) error {
+	chips, err := h.gpio.chips()
+	if c, _ := findLine(chips, lineName); c != nil {
+		return nil
+	}
+	return &Error{Op: "find", Thing: "line " + lineName, Err: missing(chips, err)}
+}
+
 // missing says why a line was not found. With no chip to look at, err tells
 // whether there is none or none that may be opened.
 func missing(chips []chip, err error) error {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"fieldpost/board"
@@ -95,7 +96,7 @@ func runCheck(_ context.Context, e env, args []string) int {
 	cfg, problems := readConfig(*path)
 	if cfg != nil {
 		now := clock.System().Now()
-		problems = append(append(problems, agent.CheckFiles(cfg, now)...), agent.CheckClock(now)...)
+		problems = slices.Concat(problems, agent.CheckFiles(cfg, now), agent.CheckLight(cfg, e.root, board.Host()), agent.CheckClock(now))
 	}
 	if len(problems) > 0 {
 		tell(e, problems)

@@ -125,7 +125,7 @@ func New(cfg *config.Config, parts Parts) *Agent {
 		Log:        parts.Log.With("part", "link"),
 	}, a.tenants()...)
 	a.watchdog = a.newWatchdog()
-	a.light = a.newLight()
+	a.light = newLight(cfg.Board.LED, parts.Root, parts.Lines, parts.Log.With("part", "light"))
 	a.hardware = newHardware(a)
 	return a
 }

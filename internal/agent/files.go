@@ -50,6 +50,20 @@ func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
 	return found
 }
 
+// CheckLight tells of a light that is not there, under a root of the file system and
+// among the lines of a board. Nothing but the light is missing then: a set of files
+// is provisioned nevertheless.
+func CheckLight(cfg *config.Config, root string, lines board.Lines) []config.Problem {
+	light := newLight(cfg.Board.LED, root, lines, nil)
+	if light == nil {
+		return nil
+	}
+	if err := light.Look(); err != nil {
+		return []config.Problem{cfg.Problem("board.led", err.Error(), diag.Hint(err))}
+	}
+	return nil
+}
+
 // CheckClock tells of a clock that cannot be right.
 func CheckClock(now clock.Stamp) []config.Problem {
 	if now.Trust != clock.TrustNone {

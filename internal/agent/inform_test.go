@@ -185,3 +185,27 @@ func TestCheckLooksForTheWatchdog(t *testing.T) {
 		t.Error("one that is there is told of")
 	}
 }
+
+// Check tells of a light that is not there, and switches none that is.
+func TestCheckLooksForTheLight(t *testing.T) {
+	root := t.TempDir()
+	cfg := load(t, "[board]\nled = \"ACT\"\n")
+	told := CheckLight(cfg, root, board.Host())
+	if len(told) != 1 || told[0].Key != "board.led" || !strings.Contains(told[0].Message, "look at light ACT: no such LED, and as a line: find line ACT: ") ||
+		!strings.Contains(told[0].Hint, "/sys/class/leds") {
+		t.Errorf("told of a light that is missing: %v", told)
+	}
+	led := filepath.Join(root, "sys/class/leds/ACT")
+	if err := os.MkdirAll(led, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	put(t, led, map[string][]byte{"brightness": []byte("7"), "trigger": []byte("[mmc0]")})
+	if told := CheckLight(cfg, root, board.Host()); len(told) > 0 {
+		t.Errorf("told of one that is there: %v", told)
+	}
+	for name, want := range map[string]string{"brightness": "7", "trigger": "[mmc0]"} {
+		if text, err := os.ReadFile(filepath.Join(led, name)); err != nil || string(text) != want {
+			t.Errorf("%s is %q, %v", name, text, err)
+		}
+	}
+}

@@ -2,16 +2,18 @@ package agent
 
 import (
 	"context"
+	"log/slog"
 
 	"fieldpost/board"
 	"fieldpost/internal/diag"
 )
 
-func (a *Agent) newLight() *board.Light {
-	if a.cfg.Board.LED == "" {
+// newLight returns nil when no light has a name.
+func newLight(name, root string, lines board.Lines, log *slog.Logger) *board.Light {
+	if name == "" {
 		return nil
 	}
-	return board.NewLight(board.LightOptions{Name: a.cfg.Board.LED, Root: a.parts.Root, Lines: a.parts.Lines, Log: a.parts.Log.With("part", "light")})
+	return board.NewLight(board.LightOptions{Name: name, Root: root, Lines: lines, Log: log})
 }
 
 // shine lights until ctx ends.

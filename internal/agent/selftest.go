@@ -96,7 +96,8 @@ func (t *Trial) files() Finding {
 	now := t.agent.parts.Clock.Now()
 	now.Trust = max(now.Trust, clock.TrustPlausible)
 	now.Wall = t.agent.floor.Earliest.Present(now)
-	problems := CheckFiles(t.agent.cfg, now)
+	parts := t.agent.parts
+	problems := append(CheckFiles(t.agent.cfg, now), CheckLight(t.agent.cfg, parts.Root, parts.Lines)...)
 	if len(problems) == 0 {
 		return passed("what the configuration names is there and readable")
 	}
