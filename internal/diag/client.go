@@ -36,43 +36,51 @@ type Client struct {
 func NewClient(path string) *Client { return &Client{Path: path, Within: 15 * time.Second} }
 
 // Status asks for the chain and the queue.
-func (c *Client) Status(ctx context.Context) (Status, error) {
-	return call[Status](ctx, c, http1.MethodGet, "/v1/status", nil)
+func (c *Client) Status(ctx context.Context) (answer Status, err error) {
+	err = c.call(ctx, http1.MethodGet, "/v1/status", nil, &answer)
+	return answer, err
 }
 
 // History asks for the last changes.
-func (c *Client) History(ctx context.Context) (History, error) {
-	return call[History](ctx, c, http1.MethodGet, "/v1/history", nil)
+func (c *Client) History(ctx context.Context) (answer History, err error) {
+	err = c.call(ctx, http1.MethodGet, "/v1/history", nil, &answer)
+	return answer, err
 }
 
 // Sensors asks for every sensor.
-func (c *Client) Sensors(ctx context.Context) (Sensors, error) {
-	return call[Sensors](ctx, c, http1.MethodGet, "/v1/sensors", nil)
+func (c *Client) Sensors(ctx context.Context) (answer Sensors, err error) {
+	err = c.call(ctx, http1.MethodGet, "/v1/sensors", nil, &answer)
+	return answer, err
 }
 
 // ReadSensor has a sample of one sensor taken, and waits for it.
-func (c *Client) ReadSensor(ctx context.Context, name string) (Sensors, error) {
-	return call[Sensors](ctx, c, http1.MethodGet, "/v1/sensors/read?"+url.Values{"name": {name}}.Encode(), nil)
+func (c *Client) ReadSensor(ctx context.Context, name string) (answer Sensors, err error) {
+	err = c.call(ctx, http1.MethodGet, "/v1/sensors/read?"+url.Values{"name": {name}}.Encode(), nil, &answer)
+	return answer, err
 }
 
 // Queue asks for the queue and what was lost.
-func (c *Client) Queue(ctx context.Context) (QueueReport, error) {
-	return call[QueueReport](ctx, c, http1.MethodGet, "/v1/queue", nil)
+func (c *Client) Queue(ctx context.Context) (answer QueueReport, err error) {
+	err = c.call(ctx, http1.MethodGet, "/v1/queue", nil, &answer)
+	return answer, err
 }
 
 // Commands asks for actions and journal.
-func (c *Client) Commands(ctx context.Context) (Commands, error) {
-	return call[Commands](ctx, c, http1.MethodGet, "/v1/commands", nil)
+func (c *Client) Commands(ctx context.Context) (answer Commands, err error) {
+	err = c.call(ctx, http1.MethodGet, "/v1/commands", nil, &answer)
+	return answer, err
 }
 
 // Flush has the queue written to disk and waits for it.
-func (c *Client) Flush(ctx context.Context) (Flushed, error) {
-	return call[Flushed](ctx, c, http1.MethodPost, "/v1/flush", nil)
+func (c *Client) Flush(ctx context.Context) (answer Flushed, err error) {
+	err = c.call(ctx, http1.MethodPost, "/v1/flush", nil, &answer)
+	return answer, err
 }
 
 // Contents asks for the routes there are.
-func (c *Client) Contents(ctx context.Context) (Contents, error) {
-	return call[Contents](ctx, c, http1.MethodGet, "/v1/", nil)
+func (c *Client) Contents(ctx context.Context) (answer Contents, err error) {
+	err = c.call(ctx, http1.MethodGet, "/v1/", nil, &answer)
+	return answer, err
 }
 
 // AnswerError is what an agent said instead of an answer.
@@ -95,14 +103,8 @@ type hinted struct {
 func (e hinted) Hint() string  { return e.hint }
 func (e hinted) Unwrap() error { return e.error }
 
-// call asks and reads the whole answer. What is not nil of send goes along as JSON.
-func call[T any](ctx context.Context, c *Client, method, path string, send any) (T, error) {
-	var answer T
-	err := c.call(ctx, method, path, send, &answer)
-	return answer, err
-}
-
-// call is the part of the other that the program needs only once.
+// call asks and reads the whole answer, as JSON into what answer points to. What is
+// not nil of send goes along as JSON.
 func (c *Client) call(ctx context.Context, method, path string, send, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Within)
 	defer cancel()

@@ -40,12 +40,13 @@ func commandOf(r request) (CommandRequest, error) {
 }
 
 // Command has a command carried out and waits for its outcome.
-func (c *Client) Command(ctx context.Context, r CommandRequest) (CommandAnswer, error) {
+func (c *Client) Command(ctx context.Context, r CommandRequest) (answer CommandAnswer, err error) {
 	patient := *c
 	within := r.WithinS
 	if within == 0 {
 		within = defaultCommand.Seconds()
 	}
 	patient.Within = time.Duration(within*float64(time.Second)) + 2*ownWait
-	return call[CommandAnswer](ctx, &patient, http1.MethodPost, "/v1/commands", r)
+	err = patient.call(ctx, http1.MethodPost, "/v1/commands", r, &answer)
+	return answer, err
 }

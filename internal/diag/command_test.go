@@ -82,7 +82,7 @@ func TestCommandRoute(t *testing.T) {
 		"a list":      []string{"x"},
 	} {
 		var answer *AnswerError
-		if _, err := call[CommandAnswer](ctx, c, http.MethodPost, "/v1/commands", what); !errors.As(err, &answer) || answer.Status != http.StatusBadRequest {
+		if err := c.call(ctx, http.MethodPost, "/v1/commands", what, new(CommandAnswer)); !errors.As(err, &answer) || answer.Status != http.StatusBadRequest {
 			t.Errorf("%s: %v", body, err)
 		}
 	}

@@ -43,11 +43,13 @@ func levelRequestOf(r request) (SetLogLevel, error) {
 }
 
 // LogLevel asks for the level of the log.
-func (c *Client) LogLevel(ctx context.Context) (LogLevel, error) {
-	return call[LogLevel](ctx, c, http1.MethodGet, "/v1/loglevel", nil)
+func (c *Client) LogLevel(ctx context.Context) (answer LogLevel, err error) {
+	err = c.call(ctx, http1.MethodGet, "/v1/loglevel", nil, &answer)
+	return answer, err
 }
 
 // SetLogLevel sets it.
-func (c *Client) SetLogLevel(ctx context.Context, s SetLogLevel) (LogLevel, error) {
-	return call[LogLevel](ctx, c, http1.MethodPost, "/v1/loglevel", s)
+func (c *Client) SetLogLevel(ctx context.Context, s SetLogLevel) (answer LogLevel, err error) {
+	err = c.call(ctx, http1.MethodPost, "/v1/loglevel", s, &answer)
+	return answer, err
 }

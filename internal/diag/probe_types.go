@@ -58,10 +58,11 @@ type ProbePart struct {
 }
 
 // Probe has the hardware looked at by the running agent, whose buses are its own.
-func (c *Client) Probe(ctx context.Context, r ProbeRequest) (Probe, error) {
+func (c *Client) Probe(ctx context.Context, r ProbeRequest) (answer Probe, err error) {
 	patient := *c
 	patient.Within = ProbeWithin + 2*ownWait
-	return call[Probe](ctx, &patient, http1.MethodPost, "/v1/probe", r)
+	err = patient.call(ctx, http1.MethodPost, "/v1/probe", r, &answer)
+	return answer, err
 }
 
 // probeOf reads the body of a probe.

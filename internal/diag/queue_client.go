@@ -15,32 +15,37 @@ import (
 )
 
 // Peek asks for the records that are drained next.
-func (c *Client) Peek(ctx context.Context, p Peek) (Peeked, error) {
+func (c *Client) Peek(ctx context.Context, p Peek) (answer Peeked, err error) {
 	q := url.Values{"n": {strconv.Itoa(p.N)}}
 	if p.Class != "" {
 		q.Set("class", p.Class)
 	}
-	return call[Peeked](ctx, c, http1.MethodGet, "/v1/queue/peek?"+q.Encode(), nil)
+	err = c.call(ctx, http1.MethodGet, "/v1/queue/peek?"+q.Encode(), nil, &answer)
+	return answer, err
 }
 
 // Dead asks for the dead letters.
-func (c *Client) Dead(ctx context.Context) (DeadLetters, error) {
-	return call[DeadLetters](ctx, c, http1.MethodGet, "/v1/queue/dead", nil)
+func (c *Client) Dead(ctx context.Context) (answer DeadLetters, err error) {
+	err = c.call(ctx, http1.MethodGet, "/v1/queue/dead", nil, &answer)
+	return answer, err
 }
 
 // DeadShow asks for one dead letter with its body.
-func (c *Client) DeadShow(ctx context.Context, id string) (DeadRecord, error) {
-	return call[DeadRecord](ctx, c, http1.MethodGet, "/v1/queue/dead/show?"+url.Values{"id": {id}}.Encode(), nil)
+func (c *Client) DeadShow(ctx context.Context, id string) (answer DeadRecord, err error) {
+	err = c.call(ctx, http1.MethodGet, "/v1/queue/dead/show?"+url.Values{"id": {id}}.Encode(), nil, &answer)
+	return answer, err
 }
 
 // RetryDead has dead letters put back into the queue.
-func (c *Client) RetryDead(ctx context.Context, s Selection) (Changed, error) {
-	return call[Changed](ctx, c, http1.MethodPost, "/v1/queue/dead/retry", s)
+func (c *Client) RetryDead(ctx context.Context, s Selection) (answer Changed, err error) {
+	err = c.call(ctx, http1.MethodPost, "/v1/queue/dead/retry", s, &answer)
+	return answer, err
 }
 
 // DropDead has dead letters given up.
-func (c *Client) DropDead(ctx context.Context, s Selection) (Changed, error) {
-	return call[Changed](ctx, c, http1.MethodPost, "/v1/queue/dead/drop", s)
+func (c *Client) DropDead(ctx context.Context, s Selection) (answer Changed, err error) {
+	err = c.call(ctx, http1.MethodPost, "/v1/queue/dead/drop", s, &answer)
+	return answer, err
 }
 
 // Export copies every queued record to w, one JSON object per line, and returns
