@@ -20,29 +20,29 @@ const (
 )
 
 // inform tells the supervisor when the agent is up, and from then on the first
-// broken part of the chain, at each change.
+// broken part of the chain, at each change. What a busy supervisor did not take is
+// told again: it kills a program that it has not heard to be ready.
 func (a *Agent) inform(ctx context.Context) error {
 	if a.parts.Notify == nil {
 		return nil
 	}
 	begin, ready, told := time.Now(), false, ""
 	var failed error
-	send := func(lines ...string) {
+	send := func(lines ...string) bool {
 		err := a.parts.Notify.Send(lines...)
 		if err != nil && failed == nil {
 			a.parts.Log.Warn("supervisor not told", "err", err)
 		}
 		failed = err
+		return err == nil
 	}
 	for {
 		if !ready && (a.asked() && a.answers(ctx) || time.Since(begin) >= readyWithin) {
-			ready = true
-			send(board.NotifyReady)
+			ready = send(board.NotifyReady)
 		}
 		if s := a.seen.Load(); s != nil {
-			if now := inShort(*s); now != told {
+			if now := inShort(*s); now != told && send(board.Status(now)) {
 				told = now
-				send(board.Status(now))
 			}
 		}
 		select {

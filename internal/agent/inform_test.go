@@ -80,6 +80,29 @@ func TestReadyWithoutASocket(t *testing.T) {
 	})
 }
 
+// A supervisor that is too busy to listen hears of it later.
+func TestReadyIsSaidAgain(t *testing.T) {
+	systemd, notify := supervised(t, "")
+	if err := os.Rename(systemd.path, systemd.path+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := virtual(t, watched, Parts{Notify: notify})
+		time.Sleep(2 * readyWithin)
+		if err := os.Rename(systemd.path+"-away", systemd.path); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * informEvery)
+		heard := systemd.heard()
+		if len(heard) != 2 || !slices.Contains(heard, board.NotifyReady) || !strings.HasPrefix(heard[1], "STATUS=") {
+			t.Errorf("heard %q", heard)
+		}
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // A restart by command goes on in the same process, which a supervisor that was told
 // of a stop would end.
 func TestRestartIsNoStop(t *testing.T) {
