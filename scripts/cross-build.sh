@@ -53,9 +53,17 @@ release() {
 }
 
 # materials BINARY: what it is made of, by its own word. Left out is what would differ
-# from one build to the next: serial number, time of day, hashes of the tool.
+# from one build to the next: serial number, time of day, hashes of the tool. That asks
+# the environment what the binary is for, so it is built before for where it runs.
+bill=
 materials() {
-	env -u GOOS GOFLAGS=-trimpath go tool -modfile=tools/release/go.mod cyclonedx-gomod bin -json -std -noserial -version "$version" "dist/$1" |
+	[ -n "$bill" ] || bill=$(env -u GOOS GOFLAGS=-trimpath go tool -n -modfile=tools/release/go.mod cyclonedx-gomod)
+	case $1 in
+	*-armv[67]) arch=arm ;;
+	*) arch=${1##*-} ;;
+	esac
+	said=$(GOARCH=$arch "$bill" bin -json -std -noserial -version "$version" "dist/$1")
+	printf '%s\n' "$said" |
 		sed -e "s/^    \"timestamp\": .*/    \"timestamp\": \"${built:-1980-01-01T00:00:00Z}\",/" \
 			-e '/^    "tools"/,/^    "component"/{/^ *"hashes":/,/^ *\],/d;}' >"dist/$1.cdx.json"
 }
