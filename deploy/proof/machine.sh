@@ -86,6 +86,11 @@ configure() {
 	systemctl restart fieldpost
 }
 
+key() {
+	printf 'HostName=hub.invalid;DeviceId=gw1;SharedAccessKey=bm90IGEga2V5IG9mIGFueWJvZHk=\n' >/etc/fieldpost/keys/connection-string
+	chmod 600 /etc/fieldpost/keys/connection-string
+}
+
 stage1() {
 	useradd -m tech
 
@@ -93,6 +98,8 @@ stage1() {
 	is 'install: dpkg is content' "$(dpkg-query -W -f '${db:Status-Abbrev}' fieldpost)" 'ii '
 	holds 'install: systemd calls it active' systemctl is-active fieldpost
 	holds 'install: the agent answers' answers
+	is 'install: systemd waits for its word' "$(systemctl show -p Type --value fieldpost)" notify
+	holds 'install: and hears how it is' says '=[a-z]' systemctl show -p StatusText fieldpost
 	holds 'install: enabled for the next boot' systemctl is-enabled fieldpost
 	is 'install: nothing is logged as an error' "$(journalctl -b -p err -u fieldpost -o cat)" ''
 	holds 'install: agent is another name' says ' board ' agent status
@@ -115,8 +122,7 @@ stage1() {
 	holds 'a program of source command is run' says '"level"' fieldpost sensors --json
 	holds 'and as the agent' says "\"uid\":$(id -u fieldpost)[,}]" fieldpost queue export
 
-	printf 'HostName=hub.invalid;DeviceId=gw1;SharedAccessKey=bm90IGEga2V5IG9mIGFueWJvZHk=\n' >/etc/fieldpost/keys/connection-string
-	chmod 600 /etc/fieldpost/keys/connection-string
+	key
 	holds 'keys: what is put in place is handed over by itself' says hub.invalid fieldpost status --json
 	holds 'keys: the agent could not read the file itself' bash -c '! runuser -u fieldpost -- cat /etc/fieldpost/keys/connection-string'
 	holds 'keys: nor can a technician' bash -c '! runuser -u tech -- cat /run/credentials/fieldpost.service/keys_connection-string'
@@ -131,17 +137,16 @@ stage1() {
 	pid=$(main)
 	kill -9 "$pid"
 	holds 'killed: started again' bash -c "pid=\$(systemctl show -p MainPID --value fieldpost); [ \$pid != 0 ] && [ \$pid != $pid ] && fieldpost status --json | grep -q chain"
-	if [ "$(systemctl show -p Type --value fieldpost)" = notify ]; then
-		mkdir -p /run/systemd/system/fieldpost.service.d
-		printf '[Service]\nWatchdogSec=10s\n' >/run/systemd/system/fieldpost.service.d/proof.conf
-		systemctl daemon-reload
-		systemctl restart fieldpost
-		pid=$(main)
-		kill -STOP "$pid"
-		holds 'hung: the watchdog starts it again' bash -c "pid=\$(systemctl show -p MainPID --value fieldpost); [ \$pid != 0 ] && [ \$pid != $pid ] && fieldpost status --json | grep -q chain"
-		rm -r /run/systemd/system/fieldpost.service.d
-		systemctl daemon-reload
-	fi
+	mkdir -p /run/systemd/system/fieldpost.service.d
+	printf '[Service]\nWatchdogSec=10s\n' >/run/systemd/system/fieldpost.service.d/proof.conf
+	systemctl daemon-reload
+	systemctl restart fieldpost
+	pid=$(main)
+	kill -STOP "$pid"
+	holds 'hung: the watchdog starts it again' bash -c "pid=\$(systemctl show -p MainPID --value fieldpost); [ \$pid != 0 ] && [ \$pid != $pid ] && fieldpost status --json | grep -q chain"
+	holds 'hung: by the word of systemd' says 'Watchdog timeout' journalctl -b -u fieldpost -o cat
+	rm -r /run/systemd/system/fieldpost.service.d
+	systemctl daemon-reload
 
 	systemctl stop fieldpost
 	install new
@@ -151,6 +156,8 @@ stage1() {
 	rm -r /etc/fieldpost/keys
 	kept 'without the folder of keys' systemctl restart fieldpost
 	systemd-tmpfiles --create fieldpost.conf
+	key
+	holds 'keys: the folder that came back is looked after' says hub.invalid fieldpost status --json
 
 	kept 'remove and install' eval 'dpkg -r fieldpost >/tmp/dpkg 2>&1; removed; install new'
 
@@ -178,7 +185,7 @@ stage1() {
 
 removed() {
 	is 'remove: nothing runs' "$(systemctl is-active fieldpost)" inactive
-	is 'remove: queue, keys and configuration stay' "$(ls -d $state/queue.db /etc/fieldpost/agent.toml /etc/fieldpost/keys 2>&1 | wc -l)" 3
+	is 'remove: queue, keys and configuration stay' "$(ls -d $state/queue.db /etc/fieldpost/agent.toml /etc/fieldpost/keys/connection-string 2>/dev/null | wc -l)" 3
 	is 'remove: the other name is gone' "$(ls /usr/bin/agent 2>/dev/null)" ''
 }
 
