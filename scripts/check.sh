@@ -95,9 +95,12 @@ step_network() {
 step_cross-build() { scripts/cross-build.sh; }
 
 # The short forms of package-install and build-reproducible.
-step_package() { scripts/package-check.sh; }
+step_package() {
+	[ -e dist/SHA256SUMS ] || scripts/cross-build.sh
+	scripts/package-check.sh
+}
 
-step_reproducible() { scripts/reproducible.sh agent-linux-armv6 hub-linux-amd64; }
+step_reproducible() { scripts/reproducible.sh agent-linux-armv6; }
 
 # demo NAME COMMAND...: the whole program must end well and say so.
 demo() {

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Looks at the Debian packages in dist/: what is in them and with which rights, that the
-# maintainer scripts call what they should, that the unit shuts the agent in. Installs
-# nothing: scripts/proof.sh package-install does. Needs dpkg-deb and systemd-analyze.
+# Looks at what scripts/cross-build.sh has put into dist/: checksums, bills of materials,
+# and the Debian packages: what is in them and with which rights, that the maintainer
+# scripts call what they should, that the unit shuts the agent in. Installs nothing:
+# scripts/proof.sh package-install does. Needs Go, dpkg-deb and systemd-analyze.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
@@ -11,6 +12,29 @@ fail() { echo "package-check: $*" >&2; exit 1; }
 
 # same WHAT FILE: the standard input must be the lines of FILE.
 same() { diff -u "$2" - >"$scratch/diff" || { cat "$scratch/diff"; fail "$1"; }; }
+
+[ -e dist/SHA256SUMS ] || fail 'dist/ is not complete: scripts/cross-build.sh makes it'
+. scripts/version.sh
+(cd dist && sha256sum --quiet --strict -c SHA256SUMS && find . -type f ! -name SHA256SUMS | sed 's|^\./||' | LC_ALL=C sort) >"$scratch/files" ||
+	{ cat "$scratch/files"; fail 'dist/ has changed since its checksums were made'; }
+sed 's/^[0-9a-f]*  //' dist/SHA256SUMS | same 'dist/ has files without a checksum' "$scratch/files"
+
+# A bill has what the binary itself names, for its processor, and nothing of this machine.
+binaries=(agent-linux-{armv6,armv7,arm64,amd64} hub-linux-{arm64,amd64})
+for binary in "${binaries[@]}"; do
+	bill=dist/$binary.cdx.json
+	arch=${binary##*-}
+	[[ $arch != armv* ]] || arch=arm
+	{
+		go version -m "dist/$binary" | awk '$1 == "dep" { print $2 "@" $3 }'
+		go version "dist/$binary" | sed 's/.*: /std@/'
+	} | LC_ALL=C sort >"$scratch/modules"
+	grep -o '"purl": "[^"]*' "$bill" | sed -n 's/.*pkg:golang\/\([^?]*\)?type=module\\u0026goos=linux\\u0026goarch='$arch'$/\1/p' | LC_ALL=C sort |
+		same "$bill lists other modules" "$scratch/modules"
+	! grep -nE "serialNumber|$HOME/|$PWD" "$bill" || fail "$bill tells where it was made"
+	grep -q "\"version\": \"$version\"" "$bill" || fail "$bill is not of version $version: scripts/cross-build.sh makes it anew"
+	grep -q "$(sha256sum "dist/$binary" | cut -d' ' -f1)" "$bill" || fail "$bill is of another binary"
+done
 
 cat >"$scratch/contents" <<'EOT'
 -rw-r--r-- root/root ./etc/fieldpost/agent.toml
@@ -33,6 +57,7 @@ EOT
 for arch in armhf:armv6 arm64:arm64 amd64:amd64; do
 	deb=$(echo dist/fieldpost_*_"${arch%:*}".deb)
 	[ -e "$deb" ] || fail "one package for ${arch%:*} is wanted: $deb"
+	[ "$(dpkg-deb -f "$deb" Version)" = "$(debian_version)" ] || fail "$deb is not of version $(debian_version): scripts/cross-build.sh makes it anew"
 	[ "$(dpkg-deb -f "$deb" Architecture)" = "${arch%:*}" ] || fail "$deb is for another architecture"
 	dpkg --validate-version "$(dpkg-deb -f "$deb" Version)"
 	dpkg-deb -c "$deb" | awk '!/\/$/ || /keys\/$/ { print $1, $2, $6 }' | same "$deb has other contents" "$scratch/contents"
@@ -99,4 +124,4 @@ systemd-analyze verify --man=no "$scratch/fieldpost.service" "$scratch/fieldpost
 systemd-analyze security --offline=true --no-pager --threshold=20 deploy/fieldpost.service >"$scratch/security" 2>&1 ||
 	{ cat "$scratch/security"; fail 'the unit is exposed to more than 2.0'; }
 grep Overall "$scratch/security" | sed 's/^[^O]*//'
-echo "3 packages, $(dpkg-deb -f "$deb" Version)"
+echo "${#binaries[@]} binaries with their bills, 3 packages, $(dpkg-deb -f "$deb" Version)"
