@@ -17,6 +17,7 @@ const (
 	regData     = 0xF7 // 8 bytes: pressure, temperature, humidity
 
 	chipID       = 0x60
+	chipID280    = 0x58 // BST-BMP280-DS001, section 4.3.1
 	resetWord    = 0xB6
 	measuring    = 0x08 // in regStatus
 	modeMask     = 0x03 // in regCtrlMeas
@@ -26,10 +27,11 @@ const (
 )
 
 // BME280 is Bosch's sensor of temperature, humidity and pressure, at address
-// 0x76 or 0x77. It carries the calibration of a typical part and measures what
+// 0x76 or 0x77, or a BMP280, which has no humidity. It carries the calibration of a typical part and measures what
 // Set or Drive tell. It is safe for concurrent use.
 type BME280 struct {
 	breakable
+	id      byte
 	regs    [256]byte
 	pointer byte // register that a read begins at
 	osrsHum byte // ctrl_hum as it took effect, with the last write to ctrl_meas
@@ -39,8 +41,13 @@ type BME280 struct {
 }
 
 // NewBME280 returns a part in a room: 21.5 °C, 44 %, 1013.2 hPa.
-func NewBME280() *BME280 {
-	p := new(BME280)
+func NewBME280() *BME280 { return newBosch(chipID) }
+
+// NewBMP280 returns a part without humidity in the same room.
+func NewBMP280() *BME280 { return newBosch(chipID280) }
+
+func newBosch(id byte) *BME280 {
+	p := &BME280{id: id}
 	p.powerOn()
 	p.Set(21.5, 44, 1013.2)
 	return p
@@ -69,9 +76,11 @@ func (p *BME280) PowerCycle() {
 }
 
 func (p *BME280) powerOn() {
-	p.regs = [256]byte{regID: chipID}
+	p.regs = [256]byte{regID: p.id}
 	copy(p.regs[regCalib1:], typical.block1())
-	copy(p.regs[regCalib2:], typical.block2())
+	if p.id == chipID {
+		copy(p.regs[regCalib2:], typical.block2())
+	}
 	p.pointer, p.osrsHum, p.pending = 0, 0, false
 	p.store(skipped20Bit, skipped20Bit, skipped16Bit)
 }
@@ -98,7 +107,11 @@ func (p *BME280) write(reg, value byte) {
 		if value == resetWord {
 			p.powerOn()
 		}
-	case regCtrlHum, regConfig:
+	case regCtrlHum:
+		if p.id == chipID {
+			p.regs[reg] = value
+		}
+	case regConfig:
 		p.regs[reg] = value
 	case regCtrlMeas:
 		p.regs[reg] = value

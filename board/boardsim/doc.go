@@ -19,6 +19,6 @@
 // normal mode, oversampling set to off, reset and the loss of power are
 // modelled; the filter and the standby time are registers without effect. Of the
 // others, what their drivers use is modelled, and what they forget with their
-// supply. A part has no alarms. I²C is modelled, 1-wire behind a
+// supply. A part has no alarms, and reads as after its reset until it has measured again. I²C is modelled, 1-wire behind a
 // bridge, and of SPI what Bosch's parts say.
 package boardsim

@@ -1,12 +1,16 @@
 package boardsim
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // INA219 is TI's meter of voltage and current, at addresses 0x40 to 0x4f
 // (SBOS448G). It is safe for concurrent use.
 type INA219 struct {
 	registers
 	volts, shuntVolts float64
+	first             time.Time // end of the first conversion after power-on
 }
 
 // NewINA219 returns a part on 12 V, with 0.1 V across its shunt.
@@ -18,6 +22,7 @@ func NewINA219() *INA219 {
 		}
 	}
 	p.PowerCycle()
+	p.first = time.Time{}
 	return p
 }
 
@@ -30,14 +35,18 @@ func (p *INA219) Set(volts, shuntVolts float64) {
 }
 
 // PowerCycle takes the part's supply away for a moment: it forgets its
-// calibration, and shows no current any more.
+// settings, and shows nothing until it has measured.
 func (p *INA219) PowerCycle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.regs = [256]uint16{0: 0x399F} // the default of its datasheet
+	p.first = time.Now().Add(2 * 586 * time.Microsecond)
 }
 
 func (p *INA219) measure() {
+	if time.Now().Before(p.first) {
+		return
+	}
 	top := 16.0
 	if p.regs[0]&0x2000 != 0 {
 		top = 32

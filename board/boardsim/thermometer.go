@@ -1,6 +1,9 @@
 package boardsim
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // Thermometer is a part with one temperature register: LM75, TMP75, TMP102,
 // TMP105 or MCP9808. It is safe for concurrent use.
@@ -8,6 +11,7 @@ type Thermometer struct {
 	registers
 	kind  string
 	tempC float64
+	first time.Time // end of the first conversion after power-on: 0 °C is read until then
 }
 
 // NewThermometer returns a part of that kind in a room of 21.5 °C; its name is
@@ -26,6 +30,7 @@ func NewThermometer(kind string) *Thermometer {
 		return 2
 	}
 	p.PowerCycle()
+	p.first = time.Time{}
 	return p
 }
 
@@ -51,9 +56,11 @@ func (p *Thermometer) PowerCycle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.regs = [256]uint16{2: 0x4B00, 3: 0x5000} // alarm at 80 °C, until 75 °C
+	p.first = time.Now().Add(250 * time.Millisecond)
 	switch p.kind {
 	case "tmp102":
 		p.regs[1] = 0x60A0 // SBOS397
+		p.first = time.Now().Add(35 * time.Millisecond)
 	case "mcp9808":
 		p.regs[2], p.regs[3] = 0, 0
 		p.regs[6], p.regs[7], p.regs[8] = 0x0054, 0x0400, 3 // DS25095
@@ -82,7 +89,7 @@ func (p *Thermometer) asleep() bool {
 // measure brings the register of the temperature up to date, in the steps that
 // the part has.
 func (p *Thermometer) measure() {
-	if p.asleep() {
+	if p.asleep() || time.Now().Before(p.first) {
 		return
 	}
 	steps := 256.0 // to a kelvin, in a register of 16 bits
@@ -98,6 +105,9 @@ func (p *Thermometer) measure() {
 	raw := int(math.Floor(p.tempC*steps)) >> keep << keep
 	if p.kind == "mcp9808" {
 		raw &= 0x1FFF
+	}
+	if p.kind == "tmp102" && p.regs[1]&0x10 != 0 { // extended: 13 bits, and a mark
+		raw = raw>>1 | 1
 	}
 	p.regs[p.data()] = uint16(raw)
 }

@@ -4,11 +4,13 @@
 // The driver is our own: periph's devices/v3/ads1x15 waits for the nominal time of
 // a conversion, while the part's own clock may be a tenth slow: then it reads the
 // last result, which is another channel's. Here the part is asked whether it is
-// done. Each sample writes all settings, so there are none to lose. A voltage at
-// the end of its range is suspect, "saturated".
+// done, and then for its settings: one that lost its supply says that it is done, and
+// 0 V. Each sample writes all settings. A voltage at the end of its range is suspect,
+// "saturated".
 package ads1x15
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -62,7 +64,7 @@ func Open(bus func() (i2c.BusCloser, error), addr uint16, opt Options) sensors.O
 			}
 		}
 		if config, err := chip.Register(bus, addr, regConfig); err != nil || config == 0xFFFF {
-			return nil, cause(err)
+			return nil, cmp.Or(err, chip.ErrFloats)
 		}
 		return func(ctx context.Context) ([]sensors.Value, error) {
 			vs := make([]sensors.Value, len(settings))
@@ -76,14 +78,6 @@ func Open(bus func() (i2c.BusCloser, error), addr uint16, opt Options) sensors.O
 			return vs, nil
 		}, nil
 	}})
-}
-
-// cause is what a line that nobody drives is called, unless the bus knows better.
-func cause(err error) error {
-	if err == nil {
-		return chip.ErrFloats
-	}
-	return err
 }
 
 // setting is how one channel is measured.
@@ -119,16 +113,33 @@ func (s setting) convert(ctx context.Context, bus i2c.Bus, addr uint16) (int16, 
 		if err := chip.Pause(ctx, 4*time.Millisecond); err != nil {
 			return 0, err
 		}
-		config, err := chip.Register(bus, addr, regConfig)
-		if err != nil || config == 0xFFFF {
-			return 0, cause(err)
+		done, err := s.done(bus, addr)
+		if err != nil {
+			return 0, err
 		}
-		if config&start != 0 {
+		if done {
 			break
 		}
 	}
 	raw, err := chip.Register(bus, addr, regConversion)
+	if err == nil {
+		_, err = s.done(bus, addr) // what was read is of a part that has the settings
+	}
 	return int16(raw), err
+}
+
+// done reports whether the conversion has ended.
+func (s setting) done(bus i2c.Bus, addr uint16) (bool, error) {
+	config, err := chip.Register(bus, addr, regConfig)
+	switch {
+	case err != nil:
+		return false, err
+	case config == 0xFFFF:
+		return false, chip.ErrFloats
+	case config|start != s.config:
+		return false, chip.ErrForgot
+	}
+	return config&start != 0, nil
 }
 
 func (opt Options) value(i int, raw int16, top float64) sensors.Value {

@@ -66,6 +66,9 @@ func measure(ctx context.Context, bus i2c.Bus, addr uint16) ([]sensors.Value, er
 		}
 		h := uint32(f[1])<<12 | uint32(f[2])<<4 | uint32(f[3])>>4
 		t := uint32(f[3])&0xF<<16 | uint32(f[4])<<8 | uint32(f[5])
+		if h == 0 && t == 0 { // below what it measures: nothing was
+			return nil, chip.ErrForgot
+		}
 		return chip.Climate(float64(t)/(1<<20)*200-50, float64(h)/(1<<20)*100), nil
 	}
 }

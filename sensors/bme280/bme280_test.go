@@ -20,7 +20,8 @@ import (
 
 var errTest = errors.New("test")
 
-// recorded is the traffic with a real part, as periph's own tests have it.
+// recorded is the traffic with a real part, as periph's own tests have it, and what
+// this package asks beside.
 func recorded(id byte, frame []byte) *i2ctest.Playback {
 	ops := []i2ctest.IO{
 		{Addr: 0x76, W: []byte{0xd0}, R: []byte{id}},
@@ -38,7 +39,9 @@ func recorded(id byte, frame []byte) *i2ctest.Playback {
 		i2ctest.IO{Addr: 0x76, W: []byte{0xf4, 0x6d}},
 		i2ctest.IO{Addr: 0x76, W: []byte{0xf3}, R: []byte{8}},
 		i2ctest.IO{Addr: 0x76, W: []byte{0xf3}, R: []byte{0}},
+		i2ctest.IO{Addr: 0x76, W: []byte{0xf3}, R: []byte{0}},
 		i2ctest.IO{Addr: 0x76, W: []byte{0xf7}, R: frame},
+		i2ctest.IO{Addr: 0x76, W: []byte{0xf4}, R: []byte{0x6c}},
 	)}
 }
 

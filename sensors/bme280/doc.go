@@ -14,7 +14,10 @@
 // when it is ended. The driver asks a busy part again without pause and without
 // end; its transfers go through package chip, which slows such asking down and
 // fails it, and keeps the bus errors with their types, which the driver turns into
-// text. The raw frame is looked at too: nothing but 0xFF means that nobody drives
-// the bus, and a measurement that reads as switched off means that the part lost
-// its supply and forgot its settings, so it is set up again on the spot.
+// text. What it reads is looked at too: nothing but 0xFF or 0x00 in a frame or in the
+// calibration, which would spoil all that is measured from then on, means that nobody
+// drives the bus or that it is held low; a measurement that reads as switched off, and
+// settings that are gone after it, mean that the part lost its supply, so it is set up
+// again on the spot. A BMP180 is asked whether it is done, which the driver does not,
+// and what it says before it has measured is believed when it says it twice.
 package bme280

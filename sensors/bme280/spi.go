@@ -1,6 +1,7 @@
 package bme280
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -48,9 +49,9 @@ func (l *line) Tx(_ uint16, w, r []byte) error    { return l.conn.Tx(w, r) }
 func (l *line) SetSpeed(f physic.Frequency) error { return l.LimitSpeed(f) }
 
 func startSPI(_ context.Context, bus i2c.Bus, _ uint16) (chip.Measure, error) {
-	r := &recorder{Bus: bus}
+	r := &recorder{Bus: bus, spi: true}
 	dev, err := bmxx80.NewSPI(&port{r}, &bmxx80.DefaultOpts)
-	if err != nil {
+	if err = cmp.Or(r.err, err); err != nil {
 		return nil, err
 	}
 	return measure(dev, r), nil
@@ -64,12 +65,10 @@ func (p *port) Connect(physic.Frequency, spi.Mode, int) (spi.Conn, error) { retu
 func (p *port) Duplex() conn.Duplex                                       { return conn.Full }
 func (p *port) TxPackets([]spi.Packet) error                              { return errors.ErrUnsupported }
 
-// Tx implements conn.Conn. The byte that comes while the register is named says
-// nothing.
+// Tx implements conn.Conn.
 func (p *port) Tx(w, r []byte) error {
-	err := p.r.Bus.Tx(0, w, r)
-	if err == nil && len(r) > 1 && w[0] == regData {
-		p.r.frame = append(frame(nil), r[1:]...)
+	if len(r) > 1 {
+		return p.r.read(w[0], r[1:])
 	}
-	return err
+	return p.r.Tx(0, w, nil)
 }

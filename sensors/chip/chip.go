@@ -42,6 +42,7 @@ const (
 var (
 	ErrBusy     error = &partError{"part stays busy", "power-cycle the part; if it stays busy replace it"}
 	ErrFloats   error = &partError{"part answers with 0xff only", "check the part's supply and the data line (SDA)"}
+	ErrHeld     error = &partError{"part answers with 0x00 only", "check the data line (SDA) for a short circuit to ground, and the part's supply"}
 	ErrForgot   error = &partError{"part lost its settings", "the part's supply is interrupted: check it"}
 	ErrChecksum error = &partError{"checksum is wrong", "check for long or bad wires, missing pull-ups and noise on the supply; a slower bus helps"}
 	ErrStranger error = &partError{"another kind of part answers", "check the address and the source in the configuration"}
@@ -67,6 +68,8 @@ type Driver struct {
 	Start func(ctx context.Context, bus i2c.Bus, addr uint16) (Measure, error)
 	// OnesAreData says that a measurement may read 0xff alone without a fault.
 	OnesAreData bool
+	// ZerosAreData says the same of 0x00.
+	ZerosAreData bool
 	// Transfers is what a set-up and a measurement may need; what comes after them in
 	// one call is the asking of a busy part. Default 16.
 	Transfers int
@@ -124,7 +127,7 @@ func (s *source) Sense(ctx context.Context) ([]sensors.Value, error) {
 		s.bus.begin(ctx)
 		vs, err = s.measure(ctx)
 	}
-	if err != nil || s.floats() {
+	if err != nil || s.floats() || s.held() {
 		return nil, s.fault("measure", err)
 	}
 	return vs, nil
@@ -139,6 +142,12 @@ func (s *source) floats() bool {
 	return !s.driver.OnesAreData && s.bus.reads > 0 && s.bus.ones == s.bus.reads
 }
 
+// held reports whether the part said nothing but 0x00, which is what a line that
+// is held low says. A set-up may do so.
+func (s *source) held() bool {
+	return !s.driver.ZerosAreData && s.bus.reads > 0 && s.bus.zeros == s.bus.reads
+}
+
 // fault names the part, and prefers what the bus knows to the text that the
 // driver made of it.
 func (s *source) fault(what string, err error) error {
@@ -147,6 +156,8 @@ func (s *source) fault(what string, err error) error {
 		err = ErrFloats
 	case s.bus.err != nil:
 		err = s.bus.err
+	case s.held():
+		err = ErrHeld
 	}
 	if s.addr == 0 { // a bus of one part
 		return fmt.Errorf("%s: %s on %s: %w", s.driver.Name, what, s.bus.String(), err)
@@ -184,6 +195,7 @@ type guard struct {
 	count int             // transfers in this call
 	reads int             // bytes read in this call
 	ones  int             // of them 0xff
+	zeros int             // of them 0x00
 	err   error           // of the last transfer: what went well after another has nothing to do with it
 }
 
@@ -208,5 +220,6 @@ func (g *guard) Tx(addr uint16, w, r []byte) error {
 	}
 	g.reads += len(r)
 	g.ones += bytes.Count(r, []byte{0xFF})
+	g.zeros += bytes.Count(r, []byte{0})
 	return nil
 }

@@ -41,12 +41,14 @@ type kind struct {
 	name    string
 	part    part
 	open    func(busOpener, uint16) sensors.Opener
+	other   func() // has it measure something else after power-on; nil = it does
 	set     func() // has the part measure what want says
 	want    []want
-	floats  error // of a line that nobody drives; nil = it cannot be told
-	sums    bool  // what is read has a checksum
-	oneGood bool  // a wrong checksum spoils one value of two
-	busy    error // of a measurement that never ends; nil = it cannot be told
+	floats  error                     // of a line that nobody drives; nil = it cannot be told
+	wired   interface{ PowerCycle() } // the part behind a bridge
+	sums    bool                      // what is read has a checksum
+	oneGood bool                      // a wrong checksum spoils one value of two
+	busy    error                     // of a measurement that never ends; nil = it cannot be told
 	settle  time.Duration
 }
 
@@ -58,50 +60,61 @@ type want struct {
 func kinds() []kind {
 	bme, aht, hdc := boardsim.NewBME280(), boardsim.NewHygrometer("aht20"), boardsim.NewHygrometer("hdc302x")
 	sht3, sht4, scd := boardsim.NewHygrometer("sht3x"), boardsim.NewHygrometer("sht4x"), boardsim.NewSCD4x()
-	ina, ads, light := boardsim.NewINA219(), boardsim.NewADS1115(), boardsim.NewBH1750()
+	ina, light := boardsim.NewINA219(), boardsim.NewBH1750()
+	bmp180, bmp280 := boardsim.NewBMP180(), boardsim.NewBMP280()
 	climate := func(tempC, pct float64) []want {
 		return []want{{"temperature", "Cel", tempC, 0.02}, {"humidity", "%", pct, 0.02}}
 	}
 	all := []kind{
-		{name: "bme280", part: bme, open: bme280.Open, set: func() { bme.Set(-12.3, 71, 987.6) },
+		{name: "bme280", part: bme, open: bme280.Open, other: func() { bme.Set(21.5, 44, 1013.2) }, set: func() { bme.Set(-12.3, 71, 987.6) },
 			want:   []want{{"temperature", "Cel", -12.3, 0.02}, {"pressure", "hPa", 987.6, 0.1}, {"humidity", "%", 71, 0.1}},
 			floats: chip.ErrFloats, busy: chip.ErrBusy},
-		{name: "bmp180", part: boardsim.NewBMP180(), open: bme280.Open, set: func() {},
+		{name: "bmp280", part: bmp280, open: bme280.Open, other: func() { bmp280.Set(21.5, 0, 1013.2) }, set: func() { bmp280.Set(-12.3, 0, 987.6) },
+			want:   []want{{"temperature", "Cel", -12.3, 0.02}, {"pressure", "hPa", 987.6, 0.1}},
+			floats: chip.ErrFloats, busy: chip.ErrBusy},
+		{name: "bmp180", part: bmp180, open: bme280.Open, other: func() { bmp180.Raw(30000, 30000) }, set: func() { bmp180.Raw(27898, 23843) },
 			want:   []want{{"temperature", "Cel", 15.0, 0.01}, {"pressure", "hPa", 699.64, 0.05}},
-			floats: chip.ErrFloats},
-		{name: "aht20", part: aht, open: aht20.Open, set: func() { aht.Set(-12.3, 71) }, want: climate(-12.3, 71),
+			floats: chip.ErrFloats, busy: chip.ErrBusy},
+		{name: "aht20", part: aht, open: aht20.Open, other: func() { aht.Set(21.5, 44) }, set: func() { aht.Set(-12.3, 71) }, want: climate(-12.3, 71),
 			floats: chip.ErrFloats, sums: true, busy: chip.ErrBusy},
-		{name: "hdc302x", part: hdc, open: hdc302x.Open, set: func() { hdc.Set(-12.3, 71) }, want: climate(-12.3, 71),
+		{name: "hdc302x", part: hdc, open: hdc302x.Open, other: func() { hdc.Set(21.5, 44) }, set: func() { hdc.Set(-12.3, 71) }, want: climate(-12.3, 71),
 			floats: chip.ErrFloats, sums: true, oneGood: true, busy: board.ErrNoAck},
-		{name: "sht3x", part: sht3, open: sht.Open3x, set: func() { sht3.Set(-12.3, 71) }, want: climate(-12.3, 71),
+		{name: "sht3x", part: sht3, open: sht.Open3x, other: func() { sht3.Set(21.5, 44) }, set: func() { sht3.Set(-12.3, 71) }, want: climate(-12.3, 71),
 			floats: chip.ErrFloats, sums: true, oneGood: true, busy: board.ErrNoAck},
-		{name: "sht4x", part: sht4, open: sht.Open4x, set: func() { sht4.Set(-12.3, 71) }, want: climate(-12.3, 71),
+		{name: "sht4x", part: sht4, open: sht.Open4x, other: func() { sht4.Set(21.5, 44) }, set: func() { sht4.Set(-12.3, 71) }, want: climate(-12.3, 71),
 			floats: chip.ErrFloats, sums: true, oneGood: true, busy: board.ErrNoAck},
-		{name: "scd4x", part: scd, open: scd4x.Open, set: func() { scd.Set(1234, -5, 71) },
+		{name: "scd4x", part: scd, open: scd4x.Open, other: func() { scd.Set(700, 21.5, 44) }, set: func() { scd.Set(1234, -5, 71) },
 			want:   []want{{"co2", "[ppm]", 1234, 0}, {"temperature", "Cel", -5, 0.02}, {"humidity", "%", 71, 0.02}},
 			floats: chip.ErrFloats, sums: true, settle: 6 * time.Second},
 		{name: "ina219", part: ina, open: func(b busOpener, addr uint16) sensors.Opener { return ina219.Open(b, addr, ina219.Options{}) },
-			set:    func() { ina.Set(24.5, -0.15) },
+			other: func() { ina.Set(12, 0.1) }, set: func() { ina.Set(24.5, -0.15) },
 			want:   []want{{"voltage", "V", 24.5, 0.004}, {"current", "A", -1.5, 0.002}, {"power", "W", -36.75, 0.1}},
 			floats: chip.ErrFloats},
-		{name: "ads1115", part: ads, open: func(b busOpener, addr uint16) sensors.Opener {
-			return ads1x15.Open(b, addr, ads1x15.Options{Channels: []ads1x15.Channel{
+		{name: "bh1750", part: light, open: bh1750.Open, other: func() { light.Set(300) }, set: func() { light.Set(1234) }, want: []want{{"illuminance", "lx", 1234, 1}}},
+	}
+	for _, name := range []string{"ads1115", "ads1015"} {
+		p := boardsim.NewADS1115()
+		if name == "ads1015" {
+			p = boardsim.NewADS1015()
+		}
+		all = append(all, kind{name: name, part: p, open: func(b busOpener, addr uint16) sensors.Opener {
+			return ads1x15.Open(b, addr, ads1x15.Options{TwelveBits: name == "ads1015", Channels: []ads1x15.Channel{
 				{Name: "a", Input: "0"}, {Name: "b", Unit: "bar", Input: "3", Range: 1}, {Name: "c", Input: "0-1"},
 			}})
 		},
-			set:    func() { ads.Set(0, 3.3); ads.Set(1, 0.3); ads.Set(3, 0.123) },
-			want:   []want{{"a", "V", 3.3, 0.001}, {"b", "bar", 0.123, 0.001}, {"c", "V", 3, 0.001}},
-			floats: chip.ErrFloats, busy: chip.ErrBusy},
-		{name: "bh1750", part: light, open: bh1750.Open, set: func() { light.Set(1234) }, want: []want{{"illuminance", "lx", 1234, 1}}},
+			other:  func() { p.Set(0, 0.5); p.Set(1, 1); p.Set(3, 0.7) },
+			set:    func() { p.Set(0, 3.3); p.Set(1, 0.3); p.Set(3, 0.123) },
+			want:   []want{{"a", "V", 3.3, 0.002}, {"b", "bar", 0.123, 0.001}, {"c", "V", 3, 0.002}},
+			floats: chip.ErrFloats, busy: chip.ErrBusy})
 	}
 	bridge, wired := boardsim.NewDS2482(1), boardsim.NewDS18B20(0x28, 1)
 	bridge.Attach(0, wired)
-	all = append(all, kind{name: "ds18b20", part: bridge, open: func(b busOpener, addr uint16) sensors.Opener {
+	all = append(all, kind{name: "ds18b20", part: bridge, wired: wired, open: func(b busOpener, addr uint16) sensors.Opener {
 		return ds18b20.Open(b, addr, ds18b20.Options{})
-	}, set: func() { wired.Set(-12.3) }, want: []want{{"temperature", "Cel", -12.3, 0.07}}, floats: chip.ErrFloats, busy: chip.ErrBusy})
+	}, other: func() { wired.Set(21.5) }, set: func() { wired.Set(-12.3) }, want: []want{{"temperature", "Cel", -12.3, 0.07}}, floats: chip.ErrFloats, busy: chip.ErrBusy})
 	for _, name := range []string{"lm75", "tmp75", "tmp105", "tmp102", "mcp9808"} {
 		p := boardsim.NewThermometer(name)
-		k := kind{name: name, part: p, set: func() { p.Set(-12.3) }, want: []want{{"temperature", "Cel", -12.3, 0.07}}, floats: chip.ErrFloats}
+		k := kind{name: name, part: p, other: func() { p.Set(21.5) }, set: func() { p.Set(-12.3) }, want: []want{{"temperature", "Cel", -12.3, 0.07}}, floats: chip.ErrFloats}
 		switch name {
 		case "mcp9808":
 			k.open = mcp9808.Open
@@ -118,7 +131,7 @@ func kinds() []kind {
 
 // addrOf is an address where a part of that kind may be: some drivers insist.
 func addrOf(name string) uint16 {
-	at := map[string]uint16{"bme280": 0x76, "bmp180": 0x77, "aht20": 0x38, "hdc302x": 0x44, "scd4x": 0x62, "ina219": 0x40, "mcp9808": 0x18, "ds18b20": 0x18, "bh1750": 0x23, "sht3x": 0x44, "sht4x": 0x44}
+	at := map[string]uint16{"bme280": 0x76, "bmp280": 0x76, "bmp180": 0x77, "aht20": 0x38, "hdc302x": 0x44, "scd4x": 0x62, "ina219": 0x40, "mcp9808": 0x18, "ds18b20": 0x18, "bh1750": 0x23, "sht3x": 0x44, "sht4x": 0x44}
 	if a, ok := at[name]; ok {
 		return a
 	}
@@ -149,6 +162,12 @@ func (r *rig) good(when string) {
 		r.t.Errorf("%s: %+v", when, vs)
 		return
 	}
+	r.right(when, vs)
+}
+
+// right holds values against those wanted.
+func (r *rig) right(when string, vs []sensors.Value) {
+	r.t.Helper()
 	for i, w := range r.want {
 		if v := vs[i]; v.Name != w.name || v.Unit != w.unit || math.Abs(v.Num-w.num) > w.by || v.Quality != sensors.Good || v.Age > 5*time.Second {
 			r.t.Errorf("%s: %+v, want %+v", when, v, w)

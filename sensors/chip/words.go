@@ -1,8 +1,10 @@
 package chip
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"periph.io/x/conn/v3/i2c"
 )
@@ -46,11 +48,31 @@ func Words(bus i2c.Bus, addr uint16, command []byte, words []uint16) (bad []bool
 	return bad, nil
 }
 
-// Register reads a register of two bytes, the high one first.
+// Settled reads a register that is 0 until its part has measured for the first time
+// after it got its supply: 0 is believed when the part has had the time for that.
+func Settled(ctx context.Context, bus i2c.Bus, addr uint16, register byte, mask uint16, takes time.Duration) (uint16, error) {
+	raw, err := Register(bus, addr, register)
+	if err != nil || raw&mask != 0 {
+		return raw, err
+	}
+	if err := Pause(ctx, takes); err != nil {
+		return 0, err
+	}
+	return Register(bus, addr, register)
+}
+
+// Register reads a register of two bytes, the high one first. One that reads as a
+// line does that nobody drives, or that is held low, is read a second time: a
+// disturbance of one transfer makes no number.
 func Register(bus i2c.Bus, addr uint16, register byte) (uint16, error) {
 	var r [2]byte
-	if err := bus.Tx(addr, []byte{register}, r[:]); err != nil {
-		return 0, err
+	for range 2 {
+		if err := bus.Tx(addr, []byte{register}, r[:]); err != nil {
+			return 0, err
+		}
+		if r[0] != r[1] || r[0] != 0 && r[0] != 0xFF {
+			break
+		}
 	}
 	return binary.BigEndian.Uint16(r[:]), nil
 }

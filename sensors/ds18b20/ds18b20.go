@@ -199,12 +199,19 @@ func (t *thermometer) measure(ctx context.Context) ([]sensors.Value, error) {
 	if err := chip.Pause(ctx, 760*time.Millisecond>>(12-t.bits)); err != nil {
 		return nil, err
 	}
+	busy, err := t.wire.converting()
+	if err != nil {
+		return nil, err
+	}
 	pad, err := t.scratchpad()
 	if err != nil {
 		return nil, err
 	}
 	if resolution(t.family(), pad) != t.bits {
 		return nil, chip.ErrForgot
+	}
+	if busy { // its memory holds the measurement before
+		return nil, chip.ErrBusy
 	}
 	return []sensors.Value{{Name: "temperature", Unit: "Cel", Num: celsius(t.family(), t.bits, pad)}}, nil
 }

@@ -132,7 +132,7 @@ func TestResolution(t *testing.T) {
 	for bits, want := range map[int]struct {
 		c    float64
 		most time.Duration
-	}{0: {25.9375, time.Second}, 12: {25.9375, time.Second}, 11: {25.875, 400 * time.Millisecond}, 10: {25.75, 210 * time.Millisecond}, 9: {25.5, 120 * time.Millisecond}} {
+	}{0: {25.9375, time.Second}, 12: {25.9375, time.Second}, 11: {25.875, 402 * time.Millisecond}, 10: {25.75, 212 * time.Millisecond}, 9: {25.5, 122 * time.Millisecond}} {
 		rigged(t, 1, func(r *rig) {
 			p := r.parts[0]
 			p.Set(25.94)
@@ -199,12 +199,27 @@ func TestLineFaults(t *testing.T) {
 	}, 0x28, 0x28)
 }
 
-// A conversion that never ends leaves what is known to be none: 85 °C, which the
-// sampler judges.
+// A conversion that never ends leaves the measurement before in the part's memory.
+func TestEndlessConversion(t *testing.T) {
+	rigged(t, 1, func(r *rig) {
+		src := r.open(Options{})
+		r.says(src, 21.5)
+		r.parts[0].Set(5)
+		r.parts[0].SetFault(boardsim.StuckBusy)
+		if vs, err := src.Sense(r.t.Context()); !errors.Is(err, chip.ErrBusy) {
+			r.t.Errorf("%+v, %v", vs, err)
+		}
+		r.parts[0].SetFault(boardsim.NoFault)
+		r.says(src, 5)
+	}, 0x28)
+}
+
+// A part that lost its supply while it measured says what is known to be no
+// measurement: 85 °C, which the sampler judges.
 func TestPowerOnValue(t *testing.T) {
 	rigged(t, 1, func(r *rig) {
 		src := r.open(Options{})
-		r.parts[0].SetFault(boardsim.StuckBusy)
+		time.AfterFunc(300*time.Millisecond, r.parts[0].PowerCycle)
 		r.says(src, 85)
 	}, 0x28)
 }

@@ -17,8 +17,10 @@ import (
 const (
 	bridgeReset    = 0xF0
 	bridgeTriplet  = 0x78
+	bridgeReadByte = 0x96
 	bridgePoint    = 0xE1
 	bridgeStatus   = 0xF0 // behind bridgePoint
+	bridgeData     = 0xE1 // likewise
 	bridgeBusy     = 0x01
 	bridgeHigh     = 0x08 // the line is not held low
 	bridgeWasReset = 0x10
@@ -91,6 +93,21 @@ func (w *wire) begin(line int) error {
 
 func (w *wire) tx(send, r []byte, power onewire.Pullup) error {
 	return lineError(w.dev.Tx(send, r, power))
+}
+
+// byteTime is what a bridge takes for eight bits.
+const byteTime = 700 * time.Microsecond
+
+// converting reports whether the part that was told to measure last still does: it
+// holds the line low then, whatever is asked. One on parasitic power never does.
+func (w *wire) converting() (bool, error) {
+	if err := w.bus.Tx(w.addr, []byte{bridgeReadByte}, nil); err != nil {
+		return false, err
+	}
+	time.Sleep(byteTime)
+	var b [1]byte
+	err := w.bus.Tx(w.addr, []byte{bridgePoint, bridgeData}, b[:])
+	return b[0] == 0, err
 }
 
 // lineError tells what happens on the line from what happens to the bridge.

@@ -55,9 +55,10 @@ func Open(bus func() (i2c.BusCloser, error), addr uint16, opt Options) sensors.O
 
 func (opt Options) measure(bus i2c.Bus, addr uint16) ([]sensors.Value, error) {
 	var regs [3]uint16
-	for i := range regs {
+	// The configuration last: what was read before it is of a part that had it.
+	for _, i := range []byte{regShunt, regVoltage, regConfig} {
 		var err error
-		if regs[i], err = chip.Register(bus, addr, byte(i)); err != nil {
+		if regs[i], err = chip.Register(bus, addr, i); err != nil {
 			return nil, err
 		}
 	}
