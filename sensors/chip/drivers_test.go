@@ -294,6 +294,66 @@ func TestSleepingThermometers(t *testing.T) {
 	}
 }
 
+// Another software has given a TMP102 another scale.
+func TestExtendedScale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := boardsim.NewThermometer("tmp102")
+		bus := boardsim.NewBus("/dev/i2c-1", map[uint16]boardsim.Part{0x48: p})
+		src, err := tmp102.Open(bus.Open, 0x48, "tmp102")(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, config := range []byte{0xA0, 0xB0} {
+			if err := bus.Tx(0x48, []byte{1, 0x60, config}, nil); err != nil {
+				t.Fatal(err)
+			}
+			if vs, err := src.Sense(t.Context()); err != nil || vs[0].Num != 21.5 {
+				t.Errorf("%#x: %+v, %v", config, vs, err)
+			}
+		}
+	})
+}
+
+// A part of another kind is not written to.
+func TestStranger(t *testing.T) {
+	for _, maker := range []string{"1234", "0055"} {
+		synctest.Test(t, func(t *testing.T) {
+			bus := &writes{answering: answering{"06": maker}}
+			src, err := mcp9808.Open(func() (i2c.BusCloser, error) { return bus, nil }, 0x18)(t.Context())
+			if !errors.Is(err, chip.ErrStranger) || bus.n != 0 {
+				t.Errorf("%v, %v, written to %d times", src, err, bus.n)
+			}
+		})
+	}
+}
+
+// writes counts what sets a register.
+type writes struct {
+	answering
+	n int
+}
+
+func (b *writes) Tx(addr uint16, w, r []byte) error {
+	if len(w) > 1 {
+		b.n++
+	}
+	return b.answering.Tx(addr, w, r)
+}
+
+// A hygrometer that says -50 °C and 0 % has not measured.
+func TestNothingMeasured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bus := answering{"71": "18", "": "18000000000035"}
+		src, err := aht20.Open(func() (i2c.BusCloser, error) { return bus, nil }, 0x38)(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if vs, err := src.Sense(t.Context()); !errors.Is(err, chip.ErrForgot) {
+			t.Errorf("%+v, %v", vs, err)
+		}
+	})
+}
+
 // Another software has set a meter to 16 V.
 func TestMeterOfOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,11 +1,16 @@
 package chip_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -377,6 +382,25 @@ func TestEndless(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// The continuous mode of periph's drivers deadlocks when it is ended.
+func TestNoContinuousMode(t *testing.T) {
+	files := 0
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if bytes.Contains(text, []byte(".SenseContinuous(")) {
+			t.Errorf("%s calls it", path)
+		}
+		files++
+		return err
+	})
+	if err != nil || files < 100 {
+		t.Errorf("%d files, %v", files, err)
 	}
 }
 
