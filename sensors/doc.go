@@ -29,5 +29,7 @@
 // A call that never returns holds one goroutine, and one thread if it hangs in
 // the kernel, until the process ends: one per bus at most. Times between
 // samples are package time's, so the grid does not move when the wall clock is
-// set; only stamps come from the injected clock.
+// set. These stand still in suspend: what the injected clock's boot time is ahead
+// of them is made up for, so that ticks of a suspend are missed and the next ones
+// come in time, or a minute late when they follow upon it.
 package sensors

@@ -5,12 +5,28 @@ import (
 	"time"
 )
 
-// The grid: tick k of a sensor is at begin + k*every, by the monotonic clock.
+// The grid: tick k of a sensor is at begin + k*every, by the time since boot. Go's
+// timers and its monotonic clock stand still while the machine is suspended; the grid
+// goes on, so that what was not sampled meanwhile is missed.
 // Sensors with the same interval share their ticks. The next tick of an aligned
 // sensor is moved, by half an interval at most, to where the wall clock will show a
 // multiple of the interval: a clock that is set or steps moves the grid, and neither
 // leaves ticks out nor piles them up. A sample is taken behind its tick by a random
 // part of the jitter.
+
+// suspendLook bounds how late a tick is that came in suspend or soon after: a timer
+// that was set before lasts longer by the suspend.
+const suspendLook = time.Minute
+
+// now is the time of the grid: that of the monotonic clock and all suspends since
+// begin. Boot time was read behind the monotonic clock then and is read ahead of it
+// here, so that a goroutine that waits for the processor in between is no suspend.
+func (s *Sampler) now() time.Time {
+	boot := s.opt.Clock.Now().BootTime - s.zero
+	now := time.Now()
+	s.slept = max(s.slept, boot-now.Sub(s.begin))
+	return now.Add(s.slept)
+}
 
 // setTick puts l on the first tick of its grid that is not before at.
 func (s *Sampler) setTick(l *lane, at time.Time) {
@@ -114,6 +130,6 @@ func (s *Sampler) showNext(l *lane) {
 		at = l.retry
 	}
 	s.mu.Lock()
-	l.state.NextTry = at
+	l.state.NextTry = at.Add(-s.slept)
 	s.mu.Unlock()
 }

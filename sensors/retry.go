@@ -47,8 +47,7 @@ func (s *Sampler) fail(ctx context.Context, l *lane, err error) {
 			s.closeSource(ctx, other)
 		}
 	}
-	now := time.Now()
-	l.retry = now.Add(retryPause(l.errors))
+	l.retry = s.now().Add(retryPause(l.errors))
 	if (l.source != nil || unplugged && l.errors < rebuildAfter) && l.tick.Before(l.retry) {
 		l.retry = time.Time{}
 	}

@@ -47,6 +47,8 @@ type Sampler struct {
 	ended  chan struct{} // closed when Run has ended
 	orphan atomic.Bool   // Run has ended: a call that returns now cleans up itself
 	begin  time.Time     // zero of the grid; Run's own
+	zero   time.Duration // boot time then
+	slept  time.Duration // of it in suspend since; Run's own
 	pulse  pulse.Pulse
 
 	mu   sync.Mutex // guards hang and every lane.state
@@ -101,7 +103,7 @@ func NewSampler(opt SamplerOptions) *Sampler {
 	for _, c := range opt.Sensors {
 		every := clampEvery(c.Every)
 		s.lanes = append(s.lanes, &lane{Sensor: c, truth: newTruth(c.Expect), every: every, state: State{
-			Sensor: c.Name, Bus: c.Bus, Source: c.Source, Condition: Starting, Every: every,
+			Sensor: c.Name, Bus: c.Bus, Source: c.Source, Condition: Starting, Every: every, Align: c.Align, Jitter: c.Jitter,
 		}})
 	}
 	return s
@@ -114,12 +116,14 @@ func (s *Sampler) Run(ctx context.Context) error {
 	defer s.pulse.Rest(time.Time{})
 	s.pulse.Beat()
 	s.begin = time.Now()
+	s.zero = s.opt.Clock.Now().BootTime
 	for _, l := range s.lanes {
 		s.setTick(l, s.begin)
 	}
 	for {
-		if l := s.due(time.Now()); l != nil {
-			s.serve(ctx, l)
+		now := s.now()
+		if l := s.due(now); l != nil {
+			s.serve(ctx, l, now)
 		}
 		if !s.wait(ctx) {
 			s.closeAll()
@@ -134,7 +138,9 @@ func (s *Sampler) wait(ctx context.Context) bool {
 	var timer <-chan time.Time
 	at := s.next()
 	if !at.IsZero() {
-		t := time.NewTimer(time.Until(at))
+		pause := min(at.Sub(s.now()), suspendLook)
+		at = time.Now().Add(pause)
+		t := time.NewTimer(pause)
 		defer t.Stop()
 		timer = t.C
 	}
@@ -157,14 +163,13 @@ func (s *Sampler) wait(ctx context.Context) bool {
 	case res := <-returned:
 		s.unhang(res)
 	case <-s.wake:
-		s.regrid(time.Now())
+		s.regrid(s.now())
 	}
 	return ctx.Err() == nil
 }
 
 // serve gives a lane that is due its turn: a sample, or a missed tick.
-func (s *Sampler) serve(ctx context.Context, l *lane) {
-	now := time.Now()
+func (s *Sampler) serve(ctx context.Context, l *lane, now time.Time) {
 	ticks := s.passTicks(l, now)
 	if s.isOff(l) {
 		l.retry = time.Time{}

@@ -40,12 +40,14 @@ type State struct {
 	Reason    string        // why it is not OK
 	Hint      string        // the next move of a technician
 	Every     time.Duration // between samples, as set last
+	Align     bool          // as in Sensor
+	Jitter    time.Duration // likewise
 	Last      Reading       // the last reading, also one taken by Read; zero before the first
 	Samples   uint64        // readings taken
 	Suspect   uint64        // values of them that are marked
 	Bad       uint64        // values of them that are left out
 	Failures  uint64        // calls that gave no reading
-	Missed    uint64        // ticks of the grid without a call: late, failing or hung
+	Missed    uint64        // ticks of the grid without a call: late, failing, hung or in suspend
 	NextTry   time.Time     // when the sensor is asked next, unless hung or disabled
 }
 

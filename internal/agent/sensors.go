@@ -24,7 +24,7 @@ func (a *Agent) reported(s sensors.State) diag.Sensor {
 	w := diag.Sensor{
 		Name: s.Sensor, Source: s.Source, Bus: s.Bus,
 		Condition: s.Condition, Reason: s.Reason, Hint: s.Hint,
-		EveryS:  s.Every.Seconds(),
+		EveryS: s.Every.Seconds(), Align: s.Align, JitterS: s.Jitter.Seconds(),
 		Samples: s.Samples, Failures: s.Failures, Missed: s.Missed, Suspect: s.Suspect, Bad: s.Bad,
 	}
 	if s.Condition == sensors.Failing {

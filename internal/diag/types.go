@@ -204,6 +204,8 @@ type Sensor struct {
 	Reason    string   `json:"reason,omitempty"`
 	Hint      string   `json:"hint,omitempty"`
 	EveryS    float64  `json:"every_s"`
+	Align     bool     `json:"align,omitempty"`    // sampled where the wall clock shows multiples of every_s
+	JitterS   float64  `json:"jitter_s,omitempty"` // sampled up to so long behind
 	Samples   uint64   `json:"samples"`
 	Failures  uint64   `json:"failures"`
 	Suspect   uint64   `json:"suspect_values"`          // sent and marked
