@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -255,10 +256,16 @@ func (u *usbBench) trouble(ctx context.Context, sensor, what, condition string, 
 	return nil
 }
 
-// prod has the agent ask a sensor at once, as a technician would who does not wait for
-// the end of the pause after failures. The others heal by themselves.
+// prod has the agent read a sensor now, as a technician would who does not wait for the
+// end of the pause after failures. The others heal by themselves.
 func (u *usbBench) prod(ctx context.Context, sensor string) error {
-	return u.tell(ctx, errand.Errand{Do: errand.Run, Args: []string{agentFile, "sensors", "read", sensor, "--socket", agentSocket}})
+	return u.until(ctx, sensor+" read on demand", func() (bool, error) {
+		a, err := u.do(ctx, errand.Errand{Do: errand.Run, Args: []string{agentFile, "sensors", "read", sensor, "--socket", agentSocket}})
+		if err != nil {
+			return false, err
+		}
+		return a.Code == 0, errors.New(oneLine(a.Errors))
+	})
 }
 
 // well waits until readings of a sensor come to the hub again.
