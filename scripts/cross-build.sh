@@ -21,13 +21,16 @@ export CGO_ENABLED=0 GOFLAGS= GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= G
 
 # Functions are inlined in the packages whose inner loops every reading, token and
 # page of the queue goes through, and nowhere else: that is nearly a tenth of the file.
+# Of go-amqp's encoding, inlined code is 55 kB that makes no message quicker
+# (docs/BENCHMARKS.md, "Uplink"); RSA takes twice as long without bigmod.
 fips=crypto/internal/fips140
 hot="runtime runtime/... internal/runtime/... internal/bytealg internal/byteorder internal/poll internal/abi
 	internal/chacha8rand sync sync/... bytes strconv slices time math/bits math/rand/... hash/... encoding/binary
 	unicode/utf8 crypto/sha256 crypto/aes crypto/cipher $fips/sha256 $fips/sha512 $fips/aes $fips/aes/gcm
 	$fips/subtle $fips/alias $fips/hmac $fips/bigmod crypto/internal/fips140deps/...
 	vendor/golang.org/x/crypto/chacha20 vendor/golang.org/x/crypto/chacha20poly1305
-	vendor/golang.org/x/crypto/internal/... github.com/Azure/go-amqp github.com/Azure/go-amqp/...
+	vendor/golang.org/x/crypto/internal/... github.com/Azure/go-amqp github.com/Azure/go-amqp/internal/buffer
+	github.com/Azure/go-amqp/internal/frames github.com/Azure/go-amqp/internal/queue
 	github.com/klauspost/compress/... go.etcd.io/bbolt go.etcd.io/bbolt/..."
 inline='-gcflags=all=-l'
 for package in $hot; do inline="$inline -gcflags=$package="; done
