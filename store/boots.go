@@ -31,7 +31,7 @@ const bootStep = time.Second
 
 // BootTable remembers the boots of which records may still be queued. It is a
 // clock.Timeline: a stamp of an earlier boot is dated by what was learned then,
-// across restarts. It learns when it resolves and at every commit, and is written
+// across restarts, and else by what is known of those before and behind it. It learns when it resolves and at every commit, and is written
 // with the commits that are made anyway.
 type BootTable struct {
 	clock clock.Clock
@@ -126,12 +126,43 @@ func (t *BootTable) resolve(st clock.Stamp, present [16]byte, line clock.Timelin
 		return line.Resolve(st)
 	}
 	t.mu.Lock()
-	b, ok := t.find(st.Boot)
-	t.mu.Unlock()
-	if !ok || b.Began.IsZero() || b.Uncertainty > 0 && st.Trust == clock.TrustPlausible {
+	defer t.mu.Unlock()
+	i := t.find(st.Boot)
+	switch {
+	case i < 0, t.boots[i].Uncertainty > 0 && st.Trust == clock.TrustPlausible:
+		return line.Resolve(st)
+	case !t.boots[i].Began.IsZero():
+		return t.boots[i].Began.Add(st.BootTime), t.boots[i].Uncertainty
+	case st.Trust != clock.TrustNone:
 		return line.Resolve(st)
 	}
-	return b.Began.Add(st.BootTime), b.Uncertainty
+	return t.between(i, st.BootTime)
+}
+
+// between dates a moment of a boot whose clock was never set, since since after its
+// beginning. It was behind what is known of earlier boots and ahead of what is known of
+// later ones, by as long as the boots between them have lasted. A gateway that lost its
+// power is mostly switched on again soon, so the latest moment is given, and how long
+// before that it can have been. Without a later boot that is known, nothing is.
+func (t *BootTable) between(i int, since time.Duration) (at time.Time, uncertainty time.Duration) {
+	known := func(b Boot) bool { return !b.Began.IsZero() && b.Uncertainty == 0 }
+	later := slices.IndexFunc(t.boots[i:], known)
+	if later < 0 {
+		return time.Time{}, 0
+	}
+	at = t.boots[i+later].Began.Add(-max(t.boots[i].Powered-since, 0))
+	for _, b := range t.boots[i+1 : i+later] {
+		at = at.Add(-b.Powered)
+	}
+	early, spent := clock.Floor, since
+	for _, b := range slices.Backward(t.boots[:i]) {
+		spent += b.Powered
+		if known(b) {
+			early = b.Began
+			break
+		}
+	}
+	return at, at.Sub(early.Add(spent)).Abs()
 }
 
 // Snapshot implements clock.Snapshotter.
@@ -153,12 +184,9 @@ func (m *bootMoment) Resolve(st clock.Stamp) (at time.Time, uncertainty time.Dur
 	return m.table.resolve(st, m.present, m.line)
 }
 
-func (t *BootTable) find(id [16]byte) (Boot, bool) {
-	i := slices.IndexFunc(t.boots, func(b Boot) bool { return b.Boot == id })
-	if i < 0 {
-		return Boot{}, false
-	}
-	return t.boots[i], true
+// find returns the place of a boot in the table, -1 when it is not there. The caller holds mu.
+func (t *BootTable) find(id [16]byte) int {
+	return slices.IndexFunc(t.boots, func(b Boot) bool { return b.Boot == id })
 }
 
 // learn takes up what the clock says of the present boot.
@@ -168,7 +196,7 @@ func (t *BootTable) learn(now clock.Stamp) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	i := slices.IndexFunc(t.boots, func(b Boot) bool { return b.Boot == now.Boot })
+	i := t.find(now.Boot)
 	if i < 0 {
 		t.boots = append(t.boots, Boot{Boot: now.Boot})
 		t.number(len(t.boots) - 1)
@@ -226,7 +254,7 @@ func (t *BootTable) restore(boots []Boot, last [16]byte, powered time.Duration) 
 		first = len(t.boots)
 	}
 	for _, b := range known {
-		i := slices.IndexFunc(t.boots, func(x Boot) bool { return x.Boot == b.Boot })
+		i := t.find(b.Boot)
 		if i < 0 {
 			t.boots = append(t.boots, b)
 		} else if b.Uncertainty == 0 && !b.Began.IsZero() {
