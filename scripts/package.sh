@@ -19,7 +19,7 @@ gzip -9n <deploy/agent.1 >"$STAGE/fieldpost.1.gz"
 {
 	echo "fieldpost ($VERSION) stable; urgency=medium"
 	echo
-	git log -20 --format='  * %s' 2>/dev/null || echo '  * Not built from a clone.'
+	git log -20 --format='%w(80,2,4)* %s' 2>/dev/null || echo '  * Not built from a clone.'
 	echo
 	echo " -- The fieldpost authors <maintainers@fieldpost.invalid>  $(LC_ALL=C TZ=UTC git log -1 --format=%cd --date=format-local:'%a, %d %b %Y %H:%M:%S +0000' 2>/dev/null || echo 'Tue, 01 Jan 1980 00:00:00 +0000')"
 } | gzip -9n >"$STAGE/changelog.gz"

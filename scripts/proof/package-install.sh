@@ -53,7 +53,7 @@ machine() {
 	mkfs.ext4 -q -F -d "$root" "$scratch/disk" 2G && rm -rf "$root" || return 1
 	: >"$said"
 	for boot in 1 2; do
-		timeout 2400 qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu max -m 768 -smp 2 -nographic -no-reboot -nic none -monitor none \
+		timeout 2400 qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu qemu64,+rdrand -m 768 -smp 2 -nographic -no-reboot -nic none -monitor none \
 			-kernel "$scratch/kernel/vmlinuz" -initrd "$scratch/initrd" -append 'console=ttyS0 panic=-1 quiet' \
 			-drive "file=$scratch/disk,format=raw,if=virtio,cache=unsafe" -serial "file:$console" -serial "file:$said.$boot" </dev/null
 		tr -d '\r' <"$said.$boot" >>"$said"
