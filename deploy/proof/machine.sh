@@ -74,12 +74,12 @@ configure() {
 		[[sensor]]
 		name = "host"
 		source = "host"
-		every = "1s"
+		every = "2s"
 		[[sensor]]
 		name = "meter"
 		source = "command"
 		program = ["/usr/local/bin/meter"]
-		every = "2s"
+		every = "30s"
 	END
 	printf '#!/bin/sh\necho "{\\"level\\": 1.5, \\"uid\\": $(id -u)}"\n' >/usr/local/bin/meter
 	chmod 755 /usr/local/bin/meter

@@ -9,6 +9,17 @@ need qemu-arm-static qemu-user-static
 
 . scripts/guest.sh
 
+parts=($count "${more[@]}")
+for part in "${parts[@]}"; do
+	case $part in
+	bookworm | trixie | armhf | arm64) ;;
+	*) echo "package-install: no part $part; there are: bookworm trixie armhf arm64" >&2; exit 2 ;;
+	esac
+done
+
+# wanted PART: whether it was named behind the name of the proof, or none was.
+wanted() { [ ${#parts[@]} = 0 ] || [[ " ${parts[*]} " == *" $1 "* ]]; }
+
 # packages FOLDER NAME GOARCH: old.deb and new.deb there, of version 0.0.1 and 0.0.2, made in
 # a copy of the tree, with the agent built as BINARY name it.
 packages() {
@@ -35,7 +46,8 @@ judge() {
 
 # machine SUITE: installs on a machine of that release, which boots twice.
 machine() {
-	local root=$scratch/$1 console=$scratch/$1.console said=$scratch/$1.said boot
+	local root=$scratch/$1 console=$scratch/$1.console said=$scratch/$1.said boot guest
+	trap 'kill "$guest" 2>/dev/null; exit 143' TERM
 	debootstrap --variant=minbase --include=systemd,systemd-sysv,dbus,udev "$1" "$root" || return 1
 	mkdir "$root/proof"
 	cp "$scratch/amd64/"*.deb deploy/proof/machine.sh "$root/proof/"
@@ -55,7 +67,9 @@ machine() {
 	for boot in 1 2; do
 		timeout 2400 qemu-system-x86_64 -M q35 -accel tcg,thread=multi -cpu qemu64,+rdrand -m 768 -smp 2 -nographic -no-reboot -nic none -monitor none \
 			-kernel "$scratch/kernel/vmlinuz" -initrd "$scratch/initrd" -append 'console=ttyS0 panic=-1 quiet' \
-			-drive "file=$scratch/disk,format=raw,if=virtio,cache=unsafe" -serial "file:$console" -serial "file:$said.$boot" </dev/null
+			-drive "file=$scratch/disk,format=raw,if=virtio,cache=unsafe" -serial "file:$console" -serial "file:$said.$boot" </dev/null &
+		guest=$!
+		wait "$guest"
 		tr -d '\r' <"$said.$boot" >>"$said"
 	done
 	tail -n 20 "$console"
@@ -91,8 +105,10 @@ registered() {
 
 ours=()
 trap 'for name in "${ours[@]}"; do echo -1 >"$name"; done; cleanup' EXIT
-packages "$scratch/amd64" agent-linux-amd64 amd64
-if [ "$(dpkg --print-architecture)" = amd64 ]; then
+if ! wanted bookworm && ! wanted trixie; then
+	:
+elif [ "$(dpkg --print-architecture)" = amd64 ]; then
+	packages "$scratch/amd64" agent-linux-amd64 amd64
 	cloud_kernel "$scratch/kernel" virtio_pci virtio_blk ext4 | tee -a "$log"
 	mkdir -p "$scratch/init/bin" "$scratch/init/dev" "$scratch/init/root"
 	cp "$(command -v busybox)" "$scratch/init/bin/"
@@ -108,6 +124,7 @@ if [ "$(dpkg --print-architecture)" = amd64 ]; then
 	chmod +x "$scratch/init/init"
 	pack "$scratch/init" "$scratch/initrd"
 	for release in bookworm trixie; do
+		wanted "$release" || continue
 		run "$release under systemd" machine "$release"
 	done
 else
@@ -115,6 +132,7 @@ else
 fi
 for pair in armhf:qemu-arm:agent-linux-armv6:arm6 arm64:qemu-aarch64:agent-linux-arm64:arm64; do
 	IFS=: read -r arch emulator binary goarch <<<"$pair"
+	wanted "$arch" || continue
 	if registered "$emulator"; then
 		packages "$scratch/$arch" "$binary" "$goarch"
 		run "$arch" chrooted "$arch"
