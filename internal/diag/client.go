@@ -89,7 +89,7 @@ type AnswerError struct {
 	Problem
 }
 
-func (e *AnswerError) Error() string { return "agent: " + e.Message }
+func (e *AnswerError) Error() string { return e.Message }
 
 // Hint returns the agent's own hint.
 func (e *AnswerError) Hint() string { return e.Problem.Hint }

@@ -43,7 +43,7 @@ func TestAnswerErrors(t *testing.T) {
 	}})
 	_, err := NewClient(path).Queue(t.Context())
 	var answer *AnswerError
-	if !errors.As(err, &answer) || answer.Status != 500 || err.Error() != "agent: disk is gone" || Hint(err) != "look under it" {
+	if !errors.As(err, &answer) || answer.Status != 500 || err.Error() != "disk is gone" || Hint(err) != "look under it" {
 		t.Errorf("got %v, hint %q", err, Hint(err))
 	}
 	if _, err := NewClient(path).Status(t.Context()); !errors.As(err, &answer) || answer.Status != 404 {

@@ -17,6 +17,7 @@ func FuzzSocket(f *testing.F) {
 		"GET /v1/ HTTP/1.1\r\nHost: a\r\n\r\n",
 		"GET /v1/status HTTP/1.0\r\n\r\n",
 		"GET /v1/events?types=reading,queue HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /v1/events HTTP/1.1\r\nHost: a\r\n\r\nmore than asked",
 		"GET /v1/log?lines=10&level=warn&follow=1 HTTP/1.1\r\nHost: a\r\n\r\n",
 		"GET /v1/queue/peek?class=alarm&n=100 HTTP/1.1\r\nHost: a\r\n\r\n",
 		"GET /v1/bundle HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -241,7 +241,8 @@ func linger(conn net.Conn, in io.Reader) {
 	_, _ = io.CopyN(io.Discard, in, lingerBytes)
 }
 
-// watch tells when the client goes away while its answer is made.
+// watch tells when the client goes away while its answer is made, or sends more than
+// it should.
 type watch struct {
 	conn  net.Conn
 	in    *bufio.Reader
@@ -254,9 +255,9 @@ func (w *watch) begin() {
 	_ = w.conn.SetReadDeadline(time.Time{})
 	go func() {
 		defer close(w.ended)
-		if _, err := w.in.Peek(1); err != nil {
-			w.gone()
-		}
+		// What comes behind its request must not hide that it goes away.
+		_, _ = io.CopyN(io.Discard, w.in, lingerBytes)
+		w.gone()
 	}()
 }
 
