@@ -57,7 +57,10 @@ func (e *panicError) Error() string { return fmt.Sprintf("driver panicked: %v", 
 // call runs fn on a goroutine of its own and waits for it until the deadline.
 // After that the call is abandoned and the bus is hung.
 func (s *Sampler) call(ctx context.Context, l *lane, what string, fn func(context.Context) result) (result, error) {
-	begin, done := time.Now(), make(chan result, 1)
+	if s.done == nil {
+		s.done = make(chan result, 1)
+	}
+	begin, done := time.Now(), s.done
 	callCtx, cancel := context.WithTimeout(ctx, s.opt.Deadline)
 	go func() {
 		defer cancel()
@@ -67,7 +70,7 @@ func (s *Sampler) call(ctx context.Context, l *lane, what string, fn func(contex
 		}
 	}()
 
-	limit := time.NewTimer(s.opt.Deadline + callGrace)
+	limit := s.alarm(s.opt.Deadline + callGrace)
 	defer limit.Stop()
 	select {
 	case res := <-done:
@@ -81,12 +84,23 @@ func (s *Sampler) call(ctx context.Context, l *lane, what string, fn func(contex
 		case <-limit.C:
 		}
 	}
+	s.done = nil // it is the abandoned call's now
 	h := &hang{lane: l, what: what, since: begin, done: done}
 	s.mu.Lock()
 	s.hang = h
 	s.mu.Unlock()
 	s.opt.Log.Warn("bus hung", "bus", s.opt.Bus, "sensor", l.Name, "call", what, "deadline", s.opt.Deadline)
 	return result{}, h.err()
+}
+
+// alarm returns the timer of this sampler, set to d: Run waits for one thing at a time.
+func (s *Sampler) alarm(d time.Duration) *time.Timer {
+	if s.timer == nil {
+		s.timer = time.NewTimer(d)
+	} else {
+		s.timer.Reset(d)
+	}
+	return s.timer
 }
 
 // guard runs fn and sends one result whatever fn does to its goroutine.

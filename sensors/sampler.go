@@ -49,6 +49,8 @@ type Sampler struct {
 	begin  time.Time     // zero of the grid; Run's own
 	zero   time.Duration // boot time then
 	slept  time.Duration // of it in suspend since; Run's own
+	timer  *time.Timer   // see alarm; Run's own
+	done   chan result   // of the next call; nil = to be made; Run's own
 	pulse  pulse.Pulse
 
 	mu   sync.Mutex // guards hang and every lane.state
@@ -140,9 +142,7 @@ func (s *Sampler) wait(ctx context.Context) bool {
 	if !at.IsZero() {
 		pause := min(at.Sub(s.now()), suspendLook)
 		at = time.Now().Add(pause)
-		t := time.NewTimer(pause)
-		defer t.Stop()
-		timer = t.C
+		timer = s.alarm(pause).C
 	}
 	var returned chan result
 	if s.hang != nil {

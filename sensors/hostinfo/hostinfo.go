@@ -86,8 +86,10 @@ func (s *source) memory() []sensors.Value {
 // meminfo returns a line of /proc/meminfo in bytes.
 func meminfo(text, key string) (float64, bool) {
 	for line := range strings.Lines(text) {
-		f := strings.Fields(line)
-		if len(f) == 3 && f[0] == key && f[2] == "kB" {
+		if !strings.HasPrefix(line, key) {
+			continue
+		}
+		if f := strings.Fields(line); len(f) == 3 && f[0] == key && f[2] == "kB" {
 			kb, err := strconv.ParseUint(f[1], 10, 64)
 			return float64(kb) * 1024, err == nil
 		}

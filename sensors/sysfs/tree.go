@@ -26,11 +26,25 @@ func (t Tree) Read(name string) (string, bool) {
 		return "", !errors.Is(err, os.ErrNotExist)
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile))
+	// Attributes are a page at most, and most of what is read has less than a line: it
+	// fits on the stack.
+	var page [4096]byte
+	n := 0
+	for n < len(page) && err == nil {
+		var m int
+		m, err = f.Read(page[n:])
+		n += m
+	}
+	var rest []byte
+	if err == nil {
+		rest, err = io.ReadAll(io.LimitReader(f, maxFile-int64(n)))
+	} else if err == io.EOF {
+		err = nil
+	}
 	if err != nil {
 		return "", true
 	}
-	return strings.TrimSpace(string(b)), true
+	return strings.TrimSpace(string(page[:n]) + string(rest)), true
 }
 
 // List returns the entries of a folder, sorted by name.
