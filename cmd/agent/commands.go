@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -51,6 +52,8 @@ func runCommands(ctx context.Context, e env, args []string) int {
 	switch {
 	case errors.Is(err, store.ErrLocked):
 		return fail(e, exitStore, err, "an agent uses this store: ask it, without --store")
+	case errors.Is(err, fs.ErrPermission):
+		return fail(e, exitStore, err, hintRights)
 	case err != nil:
 		return fail(e, exitStore, err, "")
 	}

@@ -82,7 +82,7 @@ func examine(ctx context.Context, e env, dir, out string) (store.Report, int) {
 	case errors.Is(err, store.ErrLocked):
 		return report, fail(e, exitStore, err, "an agent uses this store: stop it first, or ask it with agent queue")
 	case errors.Is(err, fs.ErrPermission):
-		return report, fail(e, exitStore, err, "run it as root or as the agent's user")
+		return report, fail(e, exitStore, err, hintRights)
 	default:
 		return report, fail(e, exitStore, err, "")
 	}

@@ -35,6 +35,9 @@ const (
 	exitNoAgent = 5
 )
 
+// hintRights is the next move of a user who may not read what is the agent's.
+const hintRights = "run it as root or as the agent's user"
+
 // command is one word after "agent", or several where the first has commands of
 // its own.
 type command struct {

@@ -59,7 +59,7 @@ func runSelftest(ctx context.Context, e env, args []string) int {
 func (s *selftest) run(ctx context.Context, show *selftestPrinter) {
 	scratch, tidy, err := scratchFolder(s.cfg.Agent.StateDir)
 	if err != nil {
-		show.row("store", agent.Finding{State: agent.Failed, Detail: err.Error(), Hint: "run it as root or as the agent's user; free or repair the disk that holds agent.state_dir"}, 0)
+		show.row("store", agent.Finding{State: agent.Failed, Detail: err.Error(), Hint: hintRights + "; free or repair the disk that holds agent.state_dir"}, 0)
 		if scratch, err = os.MkdirTemp("", scratchPattern); err != nil {
 			return
 		}
@@ -86,7 +86,7 @@ func (s *selftest) run(ctx context.Context, show *selftestPrinter) {
 		checks(agent.AskedSensors(s.cfg, s.client.ReadSensor)...)
 		checks(s.askedOutputs()...)
 	case silent:
-		show.row("sensors", agent.Finding{State: agent.Skipped, Detail: "a running agent has the buses and cannot be asked", Hint: "run it as root or as the agent's user"}, 0)
+		show.row("sensors", agent.Finding{State: agent.Skipped, Detail: "a running agent has the buses and cannot be asked", Hint: hintRights}, 0)
 	}
 	if err == nil {
 		checks(trial.Store()...)

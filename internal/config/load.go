@@ -20,6 +20,8 @@ func Load(path string) (*Config, []Problem) {
 		if errors.Is(err, fs.ErrNotExist) {
 			p.Message = "no such file"
 			p.Hint = "agent check --defaults prints a complete one"
+		} else if errors.Is(err, fs.ErrPermission) {
+			p.Hint = "run it as root or as the agent's user"
 		}
 		return nil, []Problem{p}
 	}
