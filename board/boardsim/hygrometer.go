@@ -100,7 +100,7 @@ func (p *Hygrometer) aht20(w, r []byte) error {
 	if p.asked && (p.fault == StuckBusy || time.Now().Before(p.ready)) {
 		status |= 0x80
 	}
-	h, t := 0, 0
+	h, t := 1<<19, 1<<19 // no measurement, and nothing says what else
 	if p.initialised {
 		h, t = count(p.pct, 0, 100, 1<<20), count(p.tempC, -50, 200, 1<<20)
 	}

@@ -21,12 +21,10 @@ const (
 	regCalibration   = 0x88 // 26 bytes
 	regCalibrationRH = 0xE1 // 7 bytes
 	regID            = 0xD0
-	regStatus        = 0xF3
 	regControl       = 0xF4
 	regConversion    = 0xF6
 	regData          = 0xF7 // pressure, temperature and humidity, in one frame
 
-	measuring  = 0x08 // in regStatus
 	converting = 0x20 // in regControl of a BMP180
 	mode       = 0x03 // in regControl; the other bits are settings
 	idBMP180   = 0x55
@@ -126,11 +124,6 @@ func (r *recorder) read(reg byte, b []byte) error {
 	}
 	if err := r.get(reg, b); err != nil {
 		return err
-	}
-	if reg == regStatus && b[0]&measuring == 0 { // so reads a disturbed line too
-		if err := r.get(reg, b); err != nil {
-			return err
-		}
 	}
 	switch reg {
 	case regCalibration, regCalibrationRH:

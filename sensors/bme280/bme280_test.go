@@ -39,7 +39,6 @@ func recorded(id byte, frame []byte) *i2ctest.Playback {
 		i2ctest.IO{Addr: 0x76, W: []byte{0xf4, 0x6d}},
 		i2ctest.IO{Addr: 0x76, W: []byte{0xf3}, R: []byte{8}},
 		i2ctest.IO{Addr: 0x76, W: []byte{0xf3}, R: []byte{0}},
-		i2ctest.IO{Addr: 0x76, W: []byte{0xf3}, R: []byte{0}},
 		i2ctest.IO{Addr: 0x76, W: []byte{0xf7}, R: frame},
 		i2ctest.IO{Addr: 0x76, W: []byte{0xf4}, R: []byte{0x6c}},
 	)}

@@ -327,6 +327,19 @@ func TestStranger(t *testing.T) {
 	}
 }
 
+// What is read of a disturbed line is not written back with a bit changed.
+func TestNothingIsWrittenOnADisturbedLine(t *testing.T) {
+	for config, want := range map[string]error{"ffff": chip.ErrFloats, "0000": chip.ErrHeld} {
+		synctest.Test(t, func(t *testing.T) {
+			bus := &writes{answering: answering{"01": config}}
+			_, err := tmp102.Open(func() (i2c.BusCloser, error) { return bus, nil }, 0x48, "tmp102")(t.Context())
+			if !errors.Is(err, want) || bus.n != 0 {
+				t.Errorf("%s: %v, written to %d times", config, err, bus.n)
+			}
+		})
+	}
+}
+
 // writes counts what sets a register.
 type writes struct {
 	answering

@@ -114,6 +114,7 @@ func TestVectors(t *testing.T) {
 		}, []float64{15, 699.64}, 0.02},
 		{"MCP9808, DS25095, equation 5-1: 25.25, above its upper limit", plain(mcp9808.Open, 0x18), answering{"06": "0054", "05": "c194"}, []float64{25.25}, 0},
 		{"MCP9808, DS25095, equation 5-1: -1", plain(mcp9808.Open, 0x18), answering{"06": "0054", "05": "1ff0"}, []float64{-1}, 0},
+		{"MCP9808, DS25095, equation 5-1: 0", plain(mcp9808.Open, 0x18), answering{"06": "0054", "05": "0000"}, []float64{0}, 0},
 		{"INA219, SBOS448G, worked example: 10 A of 2 mOhm at 12 V", meter, answering{"00": "3fff", "01": "07d0", "02": "5d98"}, []float64{11.98, 10, 119.8}, 0},
 		{"INA219, SBOS448G, shunt voltage register: -320 mV is 8300", meter, answering{"00": "3fff", "01": "8300", "02": "5d98"}, []float64{11.98, -160, -1916.8}, 0},
 		{"SCD4x 1.4, example of read_measurement", plain(scd4x.Open, 0x62), answering{"e4b8": "8006" + "04", "ec05": "01f433" + "6667a2" + "5eb93c"}, []float64{500, 25, 37}, 0.005},
