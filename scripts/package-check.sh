@@ -94,7 +94,7 @@ for want in 'systemd-sysusers fieldpost.conf' 'systemd-tmpfiles --create' 'updat
 done
 for quiet in 'postinst triggered x' 'prerm upgrade 2' 'prerm failed-upgrade 1'; do
 	# shellcheck disable=SC2086 # several arguments
-	[ -z "$(calls $quiet)" ] || fail "$quiet: calls $(cat "$scratch/calls")"
+	[ -z "$(calls $quiet | grep -v '^systemctl is-active ')" ] || fail "$quiet: calls $(cat "$scratch/calls")"
 done
 calls prerm remove | grep -q 'update-alternatives --remove agent' || fail 'remove leaves the other name'
 for keep in 'postrm remove' 'postrm upgrade 2' 'postrm disappear x 1' 'postrm abort-install'; do
