@@ -14,26 +14,28 @@ const defaultSocket = "/run/fieldpost/agent.sock"
 
 func runStatus(ctx context.Context, e env, args []string) int {
 	code := exitOK
-	asked := ask(ctx, e, "status", args, (*diag.Client).Status, func(s diag.Status) {
-		if !s.OK {
+	asked := ask(ctx, e, "status", args, func(ctx context.Context, c *diag.Client) (any, printer, error) {
+		answer, err := c.Status(ctx)
+		if err == nil && !answer.OK {
 			code = exitFailure
 		}
-	}, diag.WriteStatus)
+		return answer, func(w io.Writer) error { return diag.WriteStatus(w, answer) }, err
+	})
 	return max(code, asked)
 }
 
-// ask puts one question to the running agent and prints the answer.
-func ask[T any](ctx context.Context, e env, name string, args []string,
-	question func(*diag.Client, context.Context) (T, error), look func(T), write func(io.Writer, T) error) int {
+// printer prints an answer for a person.
+type printer func(io.Writer) error
+
+// ask puts one question to the running agent and prints the answer. It has no type
+// parameter, because an instance for each type of answer weighs a kilobyte.
+func ask(ctx context.Context, e env, name string, args []string, question func(context.Context, *diag.Client) (any, printer, error)) int {
 	f := flags(e, name)
 	to := addressed(f)
 	if code, ok := parse(e, f, args); !ok {
 		return code
 	}
-	answer, err := question(to.client(), ctx)
-	if err == nil && look != nil {
-		look(answer)
-	}
+	answer, write, err := question(ctx, to.client())
 	return show(e, to, answer, err, write)
 }
 
@@ -50,14 +52,14 @@ func addressed(f *flag.FlagSet) address {
 func (a address) client() *diag.Client { return diag.NewClient(*a.socket) }
 
 // show prints an answer, or says why there is none.
-func show[T any](e env, to address, answer T, err error, write func(io.Writer, T) error) int {
+func show(e env, to address, answer any, err error, write printer) int {
 	if err != nil {
 		return unanswered(e, err)
 	}
 	if *to.json {
 		err = printJSON(e.out, answer)
 	} else {
-		err = write(e.out, answer)
+		err = write(e.out)
 	}
 	if err != nil {
 		return fail(e, exitFailure, err, diag.Hint(err))

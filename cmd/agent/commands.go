@@ -43,7 +43,7 @@ func runCommands(ctx context.Context, e env, args []string) int {
 	}
 	if *dir == "" {
 		answer, err := to.client().Commands(ctx)
-		return show(e, to, answer, err, diag.WriteCommands)
+		return show(e, to, answer, err, func(w io.Writer) error { return diag.WriteCommands(w, answer) })
 	}
 	if err := mayBeStore(*dir); err != nil {
 		return fail(e, exitStore, err, "name the folder that agent.state_dir names: --store DIR")
@@ -57,7 +57,8 @@ func runCommands(ctx context.Context, e env, args []string) int {
 	case err != nil:
 		return fail(e, exitStore, err, "")
 	}
-	return show(e, to, diag.Commands{Journal: agent.Journal(report.Commands)}, nil, diag.WriteCommands)
+	answer := diag.Commands{Journal: agent.Journal(report.Commands)}
+	return show(e, to, answer, nil, func(w io.Writer) error { return diag.WriteCommands(w, answer) })
 }
 
 func runCommandHelp(ctx context.Context, e env, args []string) int {
@@ -75,14 +76,15 @@ func runCommandHelp(ctx context.Context, e env, args []string) int {
 	if errors.Is(err, diag.ErrNoAgent) {
 		answer, err = describe(e, *path), nil
 	}
-	write := diag.WriteCommandList
-	if len(names) == 1 {
-		write = func(w io.Writer, c diag.Commands) error { return diag.WriteCommandHelp(w, c, names[0]) }
-	}
 	if err == nil && *to.json {
 		answer.Journal = nil
 	}
-	return show(e, to, answer, err, write)
+	return show(e, to, answer, err, func(w io.Writer) error {
+		if len(names) == 1 {
+			return diag.WriteCommandHelp(w, answer, names[0])
+		}
+		return diag.WriteCommandList(w, answer)
+	})
 }
 
 // describe tells the commands without an agent to ask.
@@ -116,7 +118,7 @@ func runCommandRun(ctx context.Context, e env, args []string) int {
 	}
 	r.Name, r.Args, r.WithinS = names[0], json.RawMessage(*text), within.Seconds()
 	answer, err := to.client().Command(ctx, r)
-	if code := show(e, to, answer, err, diag.WriteCommandAnswer); code != exitOK || answer.Outcome == "completed" {
+	if code := show(e, to, answer, err, func(w io.Writer) error { return diag.WriteCommandAnswer(w, answer) }); code != exitOK || answer.Outcome == "completed" {
 		return code
 	}
 	return exitFailure

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"fieldpost/internal/agent"
 	"fieldpost/internal/config"
@@ -33,7 +34,7 @@ func runProbe(ctx context.Context, e env, args []string) int {
 			return fail(e, exitFailure, err, diag.Hint(err))
 		}
 	}
-	code := show(e, to, found, err, diag.WriteProbe)
+	code := show(e, to, found, err, func(w io.Writer) error { return diag.WriteProbe(w, found) })
 	if code == exitOK && *bus != "" && found.Buses[0].Problem != "" {
 		return exitFailure
 	}

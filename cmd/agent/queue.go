@@ -40,7 +40,7 @@ func runQueue(ctx context.Context, e env, args []string) int {
 		}
 	}
 	if words == 0 {
-		return ask(ctx, e, "queue", args, (*diag.Client).Queue, nil, diag.WriteQueue)
+		return ask(ctx, e, "queue", args, askQueue)
 	}
 	var names []string
 	for _, c := range queueCommands() {
@@ -51,7 +51,12 @@ func runQueue(ctx context.Context, e env, args []string) int {
 }
 
 func runQueueStat(ctx context.Context, e env, args []string) int {
-	return ask(ctx, e, "queue stat", args, (*diag.Client).Queue, nil, diag.WriteQueue)
+	return ask(ctx, e, "queue stat", args, askQueue)
+}
+
+func askQueue(ctx context.Context, c *diag.Client) (any, printer, error) {
+	answer, err := c.Queue(ctx)
+	return answer, func(w io.Writer) error { return diag.WriteQueue(w, answer) }, err
 }
 
 func runQueuePeek(ctx context.Context, e env, args []string) int {
@@ -70,7 +75,7 @@ func runQueuePeek(ctx context.Context, e env, args []string) int {
 		return misused(e, f, fmt.Sprintf("-n %d is not from 1 to %d; agent queue export prints everything", p.N, diag.MaxPeek))
 	}
 	peeked, err := to.client().Peek(ctx, p)
-	return show(e, to, peeked, err, diag.WritePeek)
+	return show(e, to, peeked, err, func(w io.Writer) error { return diag.WritePeek(w, peeked) })
 }
 
 func runQueueExport(ctx context.Context, e env, args []string) int {
@@ -88,18 +93,26 @@ func runQueueExport(ctx context.Context, e env, args []string) int {
 }
 
 func runQueueFlush(ctx context.Context, e env, args []string) int {
-	return ask(ctx, e, "queue flush", args, (*diag.Client).Flush, nil, func(w io.Writer, f diag.Flushed) error {
-		_, err := fmt.Fprintf(w, "on disk; %d queued\n", f.Queued)
-		return err
+	return ask(ctx, e, "queue flush", args, func(ctx context.Context, c *diag.Client) (any, printer, error) {
+		answer, err := c.Flush(ctx)
+		return answer, func(w io.Writer) error {
+			_, err := fmt.Fprintf(w, "on disk; %d queued\n", answer.Queued)
+			return err
+		}, err
 	})
 }
 
 func runDead(ctx context.Context, e env, args []string) int {
-	return ask(ctx, e, "queue dead", args, (*diag.Client).Dead, nil, diag.WriteDead)
+	return ask(ctx, e, "queue dead", args, askDead)
 }
 
 func runDeadList(ctx context.Context, e env, args []string) int {
-	return ask(ctx, e, "queue dead list", args, (*diag.Client).Dead, nil, diag.WriteDead)
+	return ask(ctx, e, "queue dead list", args, askDead)
+}
+
+func askDead(ctx context.Context, c *diag.Client) (any, printer, error) {
+	answer, err := c.Dead(ctx)
+	return answer, func(w io.Writer) error { return diag.WriteDead(w, answer) }, err
 }
 
 func runDeadShow(ctx context.Context, e env, args []string) int {
@@ -113,7 +126,7 @@ func runDeadShow(ctx context.Context, e env, args []string) int {
 		return misused(e, f, "name one dead letter by its message-id")
 	}
 	d, err := to.client().DeadShow(ctx, ids[0])
-	return show(e, to, d, err, diag.WriteDeadRecord)
+	return show(e, to, d, err, func(w io.Writer) error { return diag.WriteDeadRecord(w, d) })
 }
 
 func runDeadRetry(ctx context.Context, e env, args []string) int {
@@ -138,15 +151,15 @@ func changeDead(ctx context.Context, e env, name string, args []string,
 		return misused(e, f, "name dead letters by their message-ids, or say --all")
 	}
 	changed, err := change(to.client(), ctx, diag.Selection{IDs: ids, All: *all})
-	return show(e, to, changed, err, func(w io.Writer, c diag.Changed) error {
+	return show(e, to, changed, err, func(w io.Writer) error {
 		var err error
-		switch c.Count {
+		switch changed.Count {
 		case 0:
 			_, err = fmt.Fprintln(w, "no dead letters: nothing to do")
 		case 1:
 			_, err = fmt.Fprintln(w, "1 dead letter "+done)
 		default:
-			_, err = fmt.Fprintf(w, "%d dead letters %s\n", c.Count, done)
+			_, err = fmt.Fprintf(w, "%d dead letters %s\n", changed.Count, done)
 		}
 		return err
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"fieldpost/internal/agent"
@@ -20,7 +21,10 @@ func sensorCommands() []command {
 // runSensors lists the sensors, or goes on to the command below "sensors".
 func runSensors(ctx context.Context, e env, args []string) int {
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-		return ask(ctx, e, "sensors", args, (*diag.Client).Sensors, nil, diag.WriteSensors)
+		return ask(ctx, e, "sensors", args, func(ctx context.Context, c *diag.Client) (any, printer, error) {
+			answer, err := c.Sensors(ctx)
+			return answer, func(w io.Writer) error { return diag.WriteSensors(w, answer) }, err
+		})
 	}
 	if args[0] == "read" {
 		return runSensorsRead(ctx, e, args[1:])
@@ -55,5 +59,5 @@ func runSensorsRead(ctx context.Context, e env, args []string) int {
 			return fail(e, exitFailure, err, diag.Hint(err))
 		}
 	}
-	return show(e, to, answer, err, diag.WriteSensors)
+	return show(e, to, answer, err, func(w io.Writer) error { return diag.WriteSensors(w, answer) })
 }

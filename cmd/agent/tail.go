@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -116,8 +117,8 @@ func runLogLevel(ctx context.Context, e env, args []string) int {
 	}
 	if len(words) == 0 {
 		level, err := to.client().LogLevel(ctx)
-		return show(e, to, level, err, diag.WriteLogLevel)
+		return show(e, to, level, err, func(w io.Writer) error { return diag.WriteLogLevel(w, level) })
 	}
 	level, err := to.client().SetLogLevel(ctx, diag.SetLogLevel{Level: words[0], ForS: while.Seconds()})
-	return show(e, to, level, err, diag.WriteLogLevel)
+	return show(e, to, level, err, func(w io.Writer) error { return diag.WriteLogLevel(w, level) })
 }
