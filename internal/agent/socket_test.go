@@ -3,6 +3,7 @@ package agent
 import (
 	"bytes"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"fieldpost/board/boardsim"
 	"fieldpost/internal/diag"
 	"fieldpost/internal/diag/promtest"
+	"fieldpost/sensors"
 )
 
 func TestLogLevelFallsBack(t *testing.T) {
@@ -65,7 +67,9 @@ func TestMetricsOfAnAgent(t *testing.T) {
 	cfg := load(t, cabinet)
 	simulated := boardsim.NewDemoBoard(1)
 	r := run(t, cfg, Parts{Buses: simulated, Lines: simulated, Version: "v\"9"})
-	r.until("sensors ok", func() bool { return part(r.Status(), "sensors").State == diag.OK && r.Stats().Ready })
+	r.until("every sensor", func() bool {
+		return r.Stats().Ready && !slices.ContainsFunc(r.sensorStates(), func(s sensors.State) bool { return s.Condition != sensors.OK })
+	})
 	r.StopSampling()
 	client := diag.NewClient(cfg.Agent.Socket)
 	var text []byte
