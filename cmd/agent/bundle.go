@@ -40,7 +40,7 @@ func runBundle(ctx context.Context, e env, args []string) int {
 	}
 	file, err := os.OpenFile(*out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return fail(e, exitFailure, err, "name a new file: -o FILE")
+		return fail(e, exitFailure, err, "name a new file in a folder that you may write: -o FILE")
 	}
 	code := gather(ctx, e, file, *socket, *path)
 	if err := errors.Join(file.Sync(), file.Close()); err != nil && code == exitOK {
