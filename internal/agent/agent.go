@@ -61,7 +61,7 @@ type Agent struct {
 	hardware  *hardware
 	light     *board.Light                // nil = none
 	seen      atomic.Pointer[diag.Status] // by watch, at its last look
-	lastStall *diag.Stall                 // of the run before; nil = none
+	lastStall atomic.Pointer[diag.Stall]  // of the run before; nil = none
 
 	boardOnce sync.Once
 	boardID   board.Identity
@@ -155,7 +155,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	// The store makes its folder too; a sensor may look at its disk before that.
 	_ = os.MkdirAll(a.cfg.Agent.StateDir, 0o700)
-	a.lastStall = a.watchdog.note.read()
+	a.lastStall.Store(a.watchdog.note.read())
 	if err := a.floor.Load(); err != nil {
 		log.Warn("newest known time not read", "err", err, "hint", "the file is written anew; until the clock is set, time goes by the date of the build")
 	}

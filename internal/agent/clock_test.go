@@ -31,8 +31,8 @@ type site struct {
 	hub     *hub.Hub
 	cfg     *config.Config
 	machine *clock.Fake
-	up      atomic.Bool // there is a network
-	slept   time.Duration
+	up      atomic.Bool  // there is a network
+	slept   atomic.Int64 // nanoseconds
 	agent   *running
 	took    map[string]time.Time // true time of each record of the sensor, by message-id
 }
@@ -66,7 +66,7 @@ func newSite(t *testing.T) *site {
 }
 
 // now is the true time.
-func (s *site) now() time.Time { return time.Now().Add(s.slept) }
+func (s *site) now() time.Time { return time.Now().Add(time.Duration(s.slept.Load())) }
 
 // begin starts the agent.
 func (s *site) begin() {
@@ -396,7 +396,7 @@ func TestSuspendOfTheMachine(t *testing.T) {
 				time.Sleep(5*time.Minute + 3*time.Second)
 				const away = 2*time.Hour + 5*time.Second
 				s.machine.Advance(away)
-				s.slept = away
+				s.slept.Store(int64(away))
 				time.Sleep(5 * time.Minute)
 				s.synced(0)
 				time.Sleep(time.Minute)

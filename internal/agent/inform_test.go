@@ -178,7 +178,7 @@ func TestWatchdogThatIsMissing(t *testing.T) {
 		if p := part(r.Status(), "board"); p.State != diag.OK || !strings.Contains(p.Reason, "open watchdog /dev/watchdog") || !strings.Contains(p.Hint, "dtparam=watchdog=on") {
 			t.Errorf("board %+v", p)
 		}
-		d.fault = nil
+		d.mend()
 		time.Sleep(time.Minute)
 		if p := part(r.Status(), "board"); p.Hint != "" || r.Status().Board.Watchdog.TimeoutS != 15 || time.Since(d.last()) > 5*time.Second {
 			t.Errorf("board %+v", p)

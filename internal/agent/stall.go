@@ -101,7 +101,7 @@ func (n *stallNote) read() *diag.Stall {
 // recall tells, and queues as an event, that the run before this one has ended while
 // a loop was stalled. The note goes when the event is on disk.
 func (a *Agent) recall(ctx context.Context) error {
-	s := a.lastStall
+	s := a.lastStall.Load()
 	if s == nil {
 		return nil
 	}

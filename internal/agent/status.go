@@ -56,7 +56,7 @@ func (a *Agent) board() board.Identity {
 // boardOf tells how the board is.
 func (a *Agent) boardOf() diag.Board {
 	b := a.hardware.shown()
-	b.Watchdog, b.LastStall, b.Light = a.watchdog.shown(), a.lastStall, a.lightOf()
+	b.Watchdog, b.LastStall, b.Light = a.watchdog.shown(), a.lastStall.Load(), a.lightOf()
 	return b
 }
 

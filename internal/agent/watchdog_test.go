@@ -28,18 +28,25 @@ import (
 
 // dogs is a kennel with one watchdog that notes when it was fed.
 type dogs struct {
-	fault error // of opening it
-
 	mu      sync.Mutex
+	fault   error // of opening it
 	fed     []time.Time
 	stopped bool
 }
 
 func (d *dogs) Watchdog(string, time.Duration) (board.Watchdog, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.fault != nil {
 		return nil, d.fault
 	}
 	return d, nil
+}
+
+func (d *dogs) mend() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fault = nil
 }
 
 func (d *dogs) Feed() error {
