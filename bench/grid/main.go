@@ -26,9 +26,9 @@ import (
 
 const (
 	hang = time.Minute // until the agent answers
-	// edge is how many ticks of a sensor may be due and not yet served when it is looked at,
-	// at either end: the one it is at, and one that the look falls upon.
-	edge = 2
+	// edge is by how many ticks of a sensor two looks may be off: an agent that is behind
+	// when it is looked at has not counted yet what it will have missed.
+	edge = 10
 )
 
 func main() {

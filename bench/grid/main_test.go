@@ -17,7 +17,7 @@ func TestTicksThatAreNotCounted(t *testing.T) {
 	}{
 		{counted{Samples: 100}, true},
 		{counted{Samples: 60, Failures: 10, Missed: 30}, true},
-		{counted{Samples: 97}, false},
+		{counted{Samples: 85}, false},
 		{counted{Samples: 60, Missed: 60}, false},
 	} {
 		err := judge(at(0, counted{}), at(10*time.Second, c.last), 100*time.Millisecond, "test", false)
