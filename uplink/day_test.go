@@ -61,7 +61,11 @@ const (
 // A day on a line that comes and goes, in virtual time: nothing is lost, the hub is
 // not stormed, and the link is back whenever the line is.
 func TestDayOfAFlappingLink(t *testing.T) {
-	seeds := count(t, "FIELDPOST_DAY_SEEDS", 3)
+	days := 3
+	if testing.Short() {
+		days = 1
+	}
+	seeds := count(t, "FIELDPOST_DAY_SEEDS", days)
 	first := count(t, "FIELDPOST_DAY_FIRST", 0)
 	t.Logf("%d days", seeds)
 	table(t, "seed  style    cuts  holes  connects  attempts  a minute  an hour  records  lost  twice  slowest return  longest wait")

@@ -60,6 +60,9 @@ func TestReconnectStorm(t *testing.T) {
 }
 
 func reconnectStorm(t *testing.T) {
+	if testing.Short() {
+		*instances = min(*instances, 40)
+	}
 	s := newStorm(t, *instances)
 	before := costNow()
 	for i := range s.agents {
