@@ -49,7 +49,8 @@ const (
 	hintKey         = "check the key or the certificate and the device id in the connection string, and that the device is enabled at the hub"
 	hintCertificate = "register this certificate's thumbprint for the device, or have its authority known to the hub"
 	hintGiven       = "the hub does not take the given token: put one in place that is for this device and signed with its key"
-	hintClock       = "the clock of this machine is wrong or not set: check time synchronisation"
+	hintClock       = "the clock of this machine is wrong or not set: timedatectl tells"
+	hintUndated     = "the clock of this machine is not set, and tokens are dated with it: set it first (timedatectl tells); should it stay, check the key and the device id in the connection string"
 	hintTwice       = "another client is connected with this device id: one identity belongs to one device; find the other, or give each a device of its own"
 	hintShortLives  = "the hub lets us in and hangs up soon after, again and again: the line is bad, or another client is connected with this device id"
 	hintLearned     = "the clock of this machine is behind the certificate of the hub, whose date it goes by from here on"
@@ -201,7 +202,7 @@ func diagnoseCode(code int, now clock.Stamp) (diagnosis, bool) {
 func keyHint(now clock.Stamp) string {
 	switch now.Trust {
 	case clock.TrustNone:
-		return hintClock
+		return hintUndated
 	case clock.TrustPlausible:
 		return hintKey + "; nothing vouches for the clock of this machine, tokens are dated with it"
 	default:
@@ -220,9 +221,9 @@ func certificateHint(err *tls.CertificateVerificationError, now clock.Stamp) str
 		if invalid.Cert == nil && now.Trust == clock.TrustNone || invalid.Cert != nil && now.Wall.Before(invalid.Cert.NotBefore) {
 			return hintClock
 		}
-		return "the certificate of the hub has expired, or the clock of this machine is ahead"
+		return "the certificate of the hub has expired, or the clock of this machine is ahead: timedatectl tells"
 	case errors.As(err.Err, &unknown):
-		return "wrong CA: the certificate of the hub does not come from an authority in ca_file"
+		return "wrong CA: no authority in hub.ca_file has made the certificate of the hub; for Azure leave that key out and install ca-certificates, for a hub of your own name its CA there"
 	case errors.As(err.Err, &host):
 		return "the certificate belongs to another host: check HostName in the connection string"
 	default:

@@ -21,7 +21,7 @@ func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
 	var found []config.Problem
 	add := func(f *fault) { found = append(found, cfg.Problem(f.key, f.err.Error(), f.hint)) }
 	if hub := cfg.Hub; hub.ConnectionStringFile == "" {
-		add(newFault("hub.connection_string_file", "without it the agent samples and queues, and sends nothing", errors.New("not set")))
+		add(newFault("hub.connection_string_file", hintNoHub, errors.New("not set")))
 	} else {
 		id, faults := assemble(hub)
 		for _, f := range append(faults, stale(hub, id, now)...) {
@@ -71,7 +71,7 @@ func CheckClock(now clock.Stamp) []config.Problem {
 	}
 	return []config.Problem{{
 		Message: "the clock says " + now.Wall.UTC().Format("2006-01-02") + ", so certificates and tokens go by the newest time that is known",
-		Hint:    "set the clock or start an NTP client; readings are kept and dated later",
+		Hint:    "set the clock or start an NTP client (timedatectl tells); readings are kept and dated later",
 	}}
 }
 

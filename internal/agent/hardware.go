@@ -49,10 +49,7 @@ func newHardware(a *Agent) *hardware {
 // run looks until ctx ends, and tells of a start that nobody has ordered and of a
 // supply that is too low.
 func (h *hardware) run(ctx context.Context) error {
-	facts := board.FactsOf(h.agent.parts.Root)
-	h.mu.Lock()
-	h.facts, h.cards = facts, hostinfo.Cards(h.tree)
-	h.mu.Unlock()
+	h.meet()
 	for started := false; ; {
 		h.look()
 		h.tell(ctx)
@@ -67,6 +64,14 @@ func (h *hardware) run(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// meet reads what does not change.
+func (h *hardware) meet() {
+	facts := board.FactsOf(h.agent.parts.Root)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.facts, h.cards = facts, hostinfo.Cards(h.tree)
 }
 
 func (h *hardware) look() {
@@ -189,7 +194,7 @@ func verdictOf(b diag.Board) (state diag.State, reason, hint string) {
 		return diag.Broken, fmt.Sprintf("processor is at %.0f °C", *b.TemperatureC), "give it air or a heat sink, or take it out of the sun"
 	}
 	if s.Throttled.Now {
-		return diag.Broken, "processor is throttled", "it is too hot or its supply too weak: see temperature and supply"
+		return diag.Broken, "processor is throttled", "it is too hot or its supply too weak: give it air or a heat sink, or the supply made for the board"
 	}
 	if s.Undervoltage.SinceBoot || s.Undervoltage.Times > 0 {
 		return diag.OK, "supply voltage was too low since boot", supply

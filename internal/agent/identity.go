@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"errors"
 	"os"
 	"sync"
 	"time"
@@ -34,7 +33,15 @@ func (a awaiting) Error() string { return "waiting for " + string(a) }
 // Hint returns the next move.
 func (a awaiting) Hint() string { return "put one in place and start the agent again" }
 
-var errNoHub = errors.New("no hub is configured: hub.connection_string_file is not set")
+// noHub is the error of an agent that samples and queues only.
+type noHub struct{}
+
+func (noHub) Error() string { return "no hub is configured: hub.connection_string_file is not set" }
+
+// Hint returns the next move.
+func (noHub) Hint() string { return hintNoHub }
+
+const hintNoHub = "set hub.connection_string_file to a file with the device's primary connection string; until then the agent samples, queues and sends nothing"
 
 // read returns the identity as the files say now. Errors name the key of the
 // configuration and the file, never its content.
@@ -43,7 +50,7 @@ func (i *identity) read() (uplink.Identity, error) {
 		if i.awaits != "" {
 			return uplink.Identity{}, awaiting(i.awaits)
 		}
-		return uplink.Identity{}, errNoHub
+		return uplink.Identity{}, noHub{}
 	}
 	i.reading.Lock()
 	defer i.reading.Unlock()

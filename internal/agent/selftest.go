@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,6 +68,25 @@ func NewTrial(cfg *config.Config, parts Parts, scratch string) *Trial {
 // Occupied reports whether an agent has the store of cfg open, whether or not it
 // can be asked.
 func Occupied(cfg *config.Config) bool { return store.InUse(cfg.Agent.StateDir) }
+
+// Board is the check of the board itself, as far as it tells how it is.
+func (t *Trial) Board() []Check {
+	return []Check{{"board", 5 * time.Second, func(context.Context) Finding {
+		h := t.agent.hardware
+		h.meet()
+		h.look()
+		b := h.shown()
+		switch state, reason, hint := verdictOf(b); {
+		case state == diag.Broken:
+			return Finding{Failed, reason, hint}
+		case reason != "":
+			return Finding{Passed, reason, hint}
+		case b.Supply == nil:
+			return skipped("this machine does not tell how its supply is", "")
+		}
+		return passed("%s; its supply, temperature and card are well", cmp.Or(b.Model, "an unknown board"))
+	}}}
+}
 
 // Files are the checks of what the configuration points to, and of the clock.
 func (t *Trial) Files() []Check {

@@ -66,6 +66,40 @@ func want(t *testing.T, f Finding, state, detail, hint string) {
 	}
 }
 
+func TestTrialOfTheBoard(t *testing.T) {
+	for name, c := range map[string]struct {
+		throttled string // as the firmware has it; "" = it cannot be asked
+		heat      string // of the processor, in thousandths of a degree
+		want      [3]string
+	}{
+		"nothing is told":   {"", "", [3]string{Skipped, "does not tell how its supply is", ""}},
+		"well":              {"0x0", "40000", [3]string{Passed, "its supply, temperature and card are well", ""}},
+		"undervoltage":      {"0x50005", "", [3]string{Failed, "supply voltage is too low", "the supply made for the board"}},
+		"undervoltage once": {"0x50000", "", [3]string{Passed, "supply voltage was too low since boot", "the supply made for the board"}},
+		"throttled":         {"0x4", "", [3]string{Failed, "processor is throttled", "give it air or a heat sink, or the supply made for the board"}},
+		"hot":               {"0x0", "86000", [3]string{Failed, "processor is at 86 °C", "give it air"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			for path, text := range map[string]string{
+				"sys/devices/platform/soc/soc:firmware/get_throttled": c.throttled,
+				"sys/class/thermal/thermal_zone0/temp":                c.heat,
+				"sys/class/thermal/thermal_zone0/type":                "cpu-thermal",
+			} {
+				path = filepath.Join(root, path)
+				if text == "" {
+					continue
+				}
+				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text+"\n"), 0o644)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tr := trial(t, "", func(_ *config.Config, p *Parts) { p.Root = root })
+			want(t, find(t, tr.Board(), "board"), c.want[0], c.want[1], c.want[2])
+		})
+	}
+}
+
 func TestTrialOfClock(t *testing.T) {
 	for trust, c := range map[clock.Trust][3]string{
 		clock.TrustNone:      {Failed, "the clock is behind", "NTP"},

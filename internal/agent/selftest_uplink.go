@@ -17,7 +17,7 @@ import (
 func (t *Trial) Way() []Check {
 	if t.agent.cfg.Hub.ConnectionStringFile == "" {
 		return []Check{{"hub", time.Second, func(context.Context) Finding {
-			return Finding{Failed, errNoHub.Error(), "set hub.connection_string_file; without it the agent samples and queues"}
+			return failed(noHub{}, "")
 		}}}
 	}
 	return []Check{

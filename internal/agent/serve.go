@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fieldpost/internal/diag"
+	"fieldpost/internal/http1"
 )
 
 // socketRetry is the time between two attempts to open the technician's socket,
@@ -83,10 +84,14 @@ func (a *Agent) provider() diag.Provider {
 		Commands: func(context.Context) (diag.Commands, error) { return a.commandsReport(), nil },
 		Command:  a.localCommand,
 		Flush: func(ctx context.Context) (diag.Flushed, error) {
-			if err := a.store.Flush(ctx); err != nil {
+			err := a.store.Flush(ctx)
+			stats := a.store.Stats()
+			switch {
+			case err != nil && stats.LastError != "":
+				return diag.Flushed{}, &diag.AnswerError{Status: http1.StatusServiceUnavailable, Problem: diag.Problem{Message: err.Error(), Hint: storeHint(stats)}}
+			case err != nil:
 				return diag.Flushed{}, err
 			}
-			stats := a.store.Stats()
 			return diag.Flushed{Queued: queued(stats), AtRiskS: stats.AtRisk.Seconds()}, nil
 		},
 		ReadSensor: a.readReport,

@@ -32,9 +32,9 @@ func clockOf(s *diag.Agent, now clock.Stamp, earliest time.Time) {
 	case clock.TrustNone:
 		s.ClockMeans = "the clock is behind " + earliest.UTC().Format(time.DateTime) +
 			", which has passed: certificates and tokens go by that time, readings get theirs once the clock is set"
-		s.ClockHint = "check the NTP client and that it is let out, or set the clock"
+		s.ClockHint = "timedatectl tells whether an NTP client runs: let it out (UDP 123), or set the clock with timedatectl set-time"
 	case clock.TrustPlausible:
 		s.ClockMeans = "nothing vouches for the clock: readings carry their time with its uncertainty"
-		s.ClockHint = "start an NTP client, or check that it reaches its servers"
+		s.ClockHint = "start an NTP client, or check that it reaches its servers (UDP 123): timedatectl tells"
 	}
 }

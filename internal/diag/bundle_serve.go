@@ -39,7 +39,7 @@ func (c *Client) Bundle(ctx context.Context, w io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, patient.Within)
 	defer cancel()
 	return patient.ask(ctx, http1.MethodGet, "/v1/bundle", nil, func(resp *http1.Response) error {
-		n, err := io.Copy(w, io.LimitReader(resp.Body, maxAnswer+1))
+		n, err := io.Copy(taker{w}, io.LimitReader(resp.Body, maxAnswer+1))
 		switch {
 		case err != nil:
 			return err

@@ -122,6 +122,9 @@ func WriteCommandAnswer(w io.Writer, a CommandAnswer) error {
 	if a.Error != "" {
 		p.line("  %s", clean(strings.TrimPrefix(a.Condition+": "+a.Error, ": ")))
 	}
+	if a.Outcome == "abandoned" {
+		p.hint("", "it was not begun, and may be run again: agent status tells what is in its way")
+	}
 	if len(a.Result) > 0 {
 		var v any
 		if err := json.Unmarshal(a.Result, &v); err != nil {

@@ -89,6 +89,17 @@ type TakeError struct{ error }
 
 func (e *TakeError) Unwrap() error { return e.error }
 
+// taker tells the faults of a writer from those of what is copied to it.
+type taker struct{ io.Writer }
+
+func (t taker) Write(b []byte) (int, error) {
+	n, err := t.Writer.Write(b)
+	if err != nil {
+		err = &TakeError{err}
+	}
+	return n, err
+}
+
 // trailed returns what the agent said behind an export.
 func trailed(resp *http1.Response) error {
 	text := resp.Trailer.Get(problemTrailer)

@@ -105,7 +105,7 @@ func takeLock(path string) (*os.File, error) {
 	name := path + ".lock"
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|noFollow, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock of socket: %w", err)
+		return nil, hinted{fmt.Errorf("lock of socket: %w", err), "agent.socket has to lie in a folder that the agent's user can write, as /run/fieldpost is"}
 	}
 	ok, err := lock(f)
 	if err != nil {
