@@ -109,7 +109,7 @@ for program in agent fieldpost
 	complete -c $program -n 'string match -q -- \'run\' (__fieldpost_command)' -l provisioned -r -F -d 'run what agent provision has put into this folder; until then, the configuration at --config'
 	complete -c $program -n 'string match -q -- \'selftest\' (__fieldpost_command)' -l config -r -F -d 'configuration file'
 	complete -c $program -n 'string match -q -- \'selftest\' (__fieldpost_command)' -l json -d 'print JSON'
-	complete -c $program -n 'string match -q -- \'selftest\' (__fieldpost_command)' -l outputs -x -d 'comma-separated names of outputs to SWITCH: each leaves its safe level for half a second, or for its least time'
+	complete -c $program -n 'string match -q -- \'selftest\' (__fieldpost_command)' -l outputs -x -d 'comma-separated names of outputs to SWITCH: each leaves its safe level for half a second, or for its least time; a running agent does it, by output.pulse, which stands in its journal'
 	complete -c $program -n 'string match -q -- \'selftest\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path; default: as agent.socket says'
 	complete -c $program -n 'string match -q -- \'sensors\' (__fieldpost_command)' -a read -d 'take a sample of one sensor now, by the running agent or, without one, by this program'
 	complete -c $program -n 'string match -q -- \'sensors\' (__fieldpost_command)' -l json -d 'print JSON'

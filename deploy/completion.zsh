@@ -37,7 +37,7 @@ case $name in
 ('queue dead retry') offers=('--all:every dead letter there is' '--json:print JSON' '--socket:the agent'\''s path') ;;
 ('queue dead drop') offers=('--all:every dead letter there is' '--json:print JSON' '--socket:the agent'\''s path') ;;
 ('run') offers=('--config:configuration file' '--provisioned:run what agent provision has put into this folder; until then, the configuration at --config') ;;
-('selftest') offers=('--config:configuration file' '--json:print JSON' '--outputs:comma-separated names of outputs to SWITCH: each leaves its safe level for half a second, or for its least time' '--socket:the agent'\''s path; default: as agent.socket says') ;;
+('selftest') offers=('--config:configuration file' '--json:print JSON' '--outputs:comma-separated names of outputs to SWITCH: each leaves its safe level for half a second, or for its least time; a running agent does it, by output.pulse, which stands in its journal' '--socket:the agent'\''s path; default: as agent.socket says') ;;
 ('sensors') offers=('read:take a sample of one sensor now, by the running agent or, without one, by this program' '--json:print JSON' '--socket:the agent'\''s path') ;;
 ('sensors read') offers=('--config:configuration file, for when no agent runs' '--json:print JSON' '--socket:the agent'\''s path') ;;
 ('status') offers=('--json:print JSON' '--socket:the agent'\''s path') ;;

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -40,11 +41,11 @@ func runBundle(ctx context.Context, e env, args []string) int {
 	}
 	file, err := os.OpenFile(*out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return fail(e, exitFailure, err, "name a new file in a folder that you may write: -o FILE")
+		return fail(e, exitFailure, err, hintNewBundle)
 	}
 	code := gather(ctx, e, file, *socket, *path)
 	if err := errors.Join(file.Sync(), file.Close()); err != nil && code == exitOK {
-		code = fail(e, exitFailure, err, "")
+		code = fail(e, exitFailure, err, hintNewBundle)
 	}
 	if code != exitOK {
 		_ = os.Remove(*out)
@@ -54,17 +55,27 @@ func runBundle(ctx context.Context, e env, args []string) int {
 	return exitOK
 }
 
+const hintNewBundle = "name a new file in a folder that you may write, on a disk with room: -o FILE"
+
 // gather asks the running agent, and looks for itself when there is none.
 func gather(ctx context.Context, e env, w io.Writer, socket, path string) int {
 	err := diag.NewClient(socket).Bundle(ctx, w)
+	var untaken *diag.TakeError
 	if errors.Is(err, diag.ErrNoAgent) {
 		fmt.Fprintf(e.err, "%v: this is what can be told without it\n", err)
-		err = gatherAlone(ctx, w, path)
+		if err := gatherAlone(ctx, w, path); err != nil {
+			return fail(e, exitFailure, err, hintNewBundle)
+		}
+		return exitOK
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &untaken):
+		return fail(e, exitFailure, err, hintNewBundle)
+	default:
 		return unanswered(e, err)
 	}
-	return exitOK
 }
 
 // gatherAlone makes a bundle from the state folder and the configuration.
@@ -109,7 +120,10 @@ func runBundleShow(_ context.Context, e env, args []string) int {
 		return misused(e, f, "name one bundle")
 	}
 	file, err := os.Open(paths[0])
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fail(e, exitFailure, err, "a bundle is its owner's: run it as root or as the user who made it")
+	case err != nil:
 		return fail(e, exitFailure, err, "")
 	}
 	defer file.Close()

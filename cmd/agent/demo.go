@@ -52,7 +52,7 @@ func runDemo(ctx context.Context, e env, args []string) int {
 	show := newDemoPrinter(e.out, o.json, cancel)
 	d, err := newDemo(o, dir, show, log)
 	if err != nil {
-		return fail(e, exitFailure, err, "")
+		return fail(e, exitFailure, err, "name a new folder on a disk with room with --keep")
 	}
 	sum := d.run(ctx)
 	show.summary(sum)

@@ -74,7 +74,7 @@ func examine(ctx context.Context, e env, dir, out string) (store.Report, int) {
 	}
 	report, err := store.Fsck(ctx, dir, store.FsckOptions{Salvage: salvage.take()})
 	if err := salvage.end(err == nil); err != nil {
-		return report, fail(e, exitFailure, fmt.Errorf("salvage: %w", err), "")
+		return report, fail(e, exitFailure, fmt.Errorf("salvage: %w", err), "name a new file on a disk with room: --salvage FILE")
 	}
 	switch {
 	case err == nil:

@@ -102,7 +102,7 @@ func (s *salvage) end(examined bool) error {
 	}
 	info, statErr := s.file.Stat()
 	err = errors.Join(err, s.file.Close())
-	if !examined && statErr == nil && info.Size() == 0 {
+	if (!examined || err != nil) && statErr == nil && info.Size() == 0 {
 		err = errors.Join(err, os.Remove(s.file.Name()))
 	}
 	return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -13,9 +14,8 @@ import (
 	"syscall"
 	"time"
 
-	"fieldpost/board"
-	"fieldpost/c2d"
 	"fieldpost/internal/agent"
+	"fieldpost/internal/clock"
 )
 
 // version is stamped by scripts/cross-build.sh.
@@ -47,17 +47,25 @@ type command struct {
 	run     func(ctx context.Context, e env, args []string) int
 }
 
-// env is what a command has around it. Tests hand in buffers, somebody who watches
-// the agent, and what would take the machine along.
+// env is what a command has around it. Tests hand in buffers, and what replaces
+// the machine.
 type env struct {
 	out, err  io.Writer
-	watch     agent.Watch
-	power     board.Power             // nil = the board's own
-	buses     board.Buses             // nil = the board's own
-	root      string                  // where /sys, /proc and /dev are looked for; "" = "/"
-	failpoint func(c2d.Point, string) // see c2d.Options
-	described func(*flag.FlagSet)     // takes a command's flags in place of printing its help
+	machine   *agent.Parts        // nil = this one
+	described func(*flag.FlagSet) // takes a command's flags in place of printing its help
 }
+
+// parts are those of every agent that a command makes of a configuration.
+func (e env) parts() (p agent.Parts) {
+	if e.machine != nil {
+		p = *e.machine
+	}
+	p.Version, p.Built = version, buildDate()
+	return p
+}
+
+// now is what the machine's clock says, with how far it can be trusted.
+func (e env) now() clock.Stamp { return cmp.Or(e.parts().Clock, clock.System()).Now() }
 
 func commands() []command {
 	return []command{
@@ -85,7 +93,7 @@ func commands() []command {
 // and the completions of shells are made from it: each of them must parse its flags
 // before it does anything.
 //
-//go:generate go test . -run ^TestMadeFromCommands$ -update
+//go:generate go test . -run ^(TestMadeFromCommands|TestEverySituationIsTold)$ -update
 func allCommands() []command {
 	return slices.Concat(commands(), sensorCommands(), queueCommands(), commandCommands(), bundleCommands())
 }

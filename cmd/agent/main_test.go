@@ -17,8 +17,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"fieldpost/board"
-	"fieldpost/board/boardsim"
 	"fieldpost/hub"
 	"fieldpost/internal/diag"
 )
@@ -37,40 +35,7 @@ func TestMain(m *testing.M) {
 func program() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	e := env{out: os.Stdout, err: os.Stderr, watch: watchFromEnvironment(), power: noPower{fails: os.Getenv(rebootFails) != ""}, root: os.Getenv(boardRoot)}
-	if e.root != "" {
-		e.buses = benchBoard()
-	}
-	return dispatch(ctx, e, os.Args[1:])
-}
-
-// boardRoot is where the program finds the files of a kernel, and has it see the
-// parts of benchBoard.
-const boardRoot = "FIELDPOST_TEST_ROOT"
-
-// benchBoard has on its bus a BME280, an LM75, and a bridge with a thermometer.
-func benchBoard() board.Buses {
-	bridge := boardsim.NewDS2482(1)
-	bridge.Attach(0, boardsim.NewDS18B20(0x28, 0x0316a2795cff))
-	return boardsim.New(boardsim.Options{Buses: []*boardsim.Bus{boardsim.NewBus("/dev/i2c-1", map[uint16]boardsim.Part{
-		0x18: bridge, 0x48: boardsim.NewThermometer("lm75"), 0x76: boardsim.NewBME280(),
-	})}})
-}
-
-// rebootFails makes the program's board refuse the order to reboot.
-const rebootFails = "FIELDPOST_TEST_REBOOT_FAILS"
-
-// noPower is a board that stays in its boot, whether it takes the order to reboot
-// or not.
-type noPower struct{ fails bool }
-
-func (noPower) MayReboot() error { return nil }
-
-func (p noPower) Reboot() error {
-	if p.fails {
-		return &board.Error{Op: "reboot", Thing: "board", Err: os.ErrPermission}
-	}
-	return nil
+	return dispatch(ctx, env{out: os.Stdout, err: os.Stderr, machine: onBench()}, os.Args[1:])
 }
 
 func TestStories(t *testing.T) {
@@ -82,13 +47,19 @@ func TestStories(t *testing.T) {
 			return nil
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "mounts" {
+			switch cond {
+			case "mounts":
 				return mayMount(), nil
+			case "strangers":
+				return mayBecome(), nil
 			}
 			return false, errors.New("unknown condition " + cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":    exits,
+			"says":     says,
+			"shows":    shows,
+			"stranger": stranger,
 			"until":    until,
 			"hub":      serveHub,
 			"invoke":   invoke,
@@ -103,20 +74,95 @@ func TestStories(t *testing.T) {
 
 // exits runs a program and demands this exit code: exits CODE PROGRAM ARGS…
 func exits(ts *testscript.TestScript, neg bool, args []string) {
-	want, err := strconv.Atoi(args[0])
-	if neg || err != nil {
+	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM ARGS…")
 	}
-	got := 0
-	var ended *exec.ExitError
-	switch err := ts.Exec(args[1], args[2:]...); {
-	case errors.As(err, &ended):
-		got = ended.ExitCode()
+	ended(ts, args[0], ts.Exec(args[1], args[2:]...))
+}
+
+// says runs a program and demands this exit code, and that its output matches:
+// says CODE REGEXP PROGRAM ARGS…
+func says(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: says CODE REGEXP PROGRAM ARGS…")
+	}
+	ended(ts, args[0], ts.Exec(args[2], args[3:]...))
+	heard(ts, args[1], ts.ReadFile("stdout")+ts.ReadFile("stderr"))
+}
+
+// shows runs an agent's command that does not end by itself until its output
+// matches, interrupts it, and demands this exit code: shows CODE REGEXP agent ARGS…
+func shows(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 || args[2] != "agent" {
+		ts.Fatalf("usage: shows CODE REGEXP agent ARGS…")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := started(ctx, ts, args[3:])
+	out := &sought{pattern: regexp.MustCompile("(?m)" + args[1]), found: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = out, out
+	ts.Check(cmd.Start())
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	var err error
+	select {
+	case <-out.found:
+		_ = cmd.Process.Signal(os.Interrupt)
+		err = <-done
+	case err = <-done:
+	}
+	ts.Logf("%s", out.text.Bytes())
+	heard(ts, args[1], out.text.String())
+	ended(ts, args[0], err)
+}
+
+// started is the program with what the story tells it of its machine.
+func started(ctx context.Context, ts *testscript.TestScript, args []string) *exec.Cmd {
+	self, err := os.Executable()
+	ts.Check(err)
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Dir = ts.Getenv("WORK")
+	cmd.Env = append(os.Environ(), childOfTest+"=1", "GORACE="+ts.Getenv("GORACE"))
+	for _, name := range []string{boardRoot, wallClock} {
+		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
+	}
+	return cmd
+}
+
+// sought is output in which something is looked for.
+type sought struct {
+	pattern *regexp.Regexp
+	found   chan struct{} // closed when it is there
+	text    bytes.Buffer
+	once    sync.Once
+}
+
+func (s *sought) Write(b []byte) (int, error) {
+	s.text.Write(b)
+	if s.pattern.Match(s.text.Bytes()) {
+		s.once.Do(func() { close(s.found) })
+	}
+	return len(b), nil
+}
+
+// ended demands an exit code of a program that ended with err.
+func ended(ts *testscript.TestScript, want string, err error) {
+	code, is := 0, (*exec.ExitError)(nil)
+	switch {
+	case errors.As(err, &is):
+		code = is.ExitCode()
 	case err != nil:
 		ts.Fatalf("%v", err)
 	}
-	if got != want {
-		ts.Fatalf("exit code %d, expected %d", got, want)
+	if strconv.Itoa(code) != want {
+		ts.Fatalf("exit code %d, expected %s", code, want)
+	}
+}
+
+// heard demands that the output of a program matches.
+func heard(ts *testscript.TestScript, pattern, out string) {
+	if !regexp.MustCompile("(?m)" + pattern).MatchString(out) {
+		ts.Fatalf("%q does not match:\n%s", pattern, out)
 	}
 }
 

@@ -29,7 +29,7 @@ func runProbe(ctx context.Context, e env, args []string) int {
 		}
 		limit, cancel := context.WithTimeout(ctx, diag.ProbeWithin)
 		defer cancel()
-		found, err = agent.Probe(limit, cfg, agent.Parts{Version: version, Built: buildDate(), Buses: e.buses, Root: e.root}, *bus)
+		found, err = agent.Probe(limit, cfg, e.parts(), *bus)
 		if err != nil {
 			return fail(e, exitFailure, err, diag.Hint(err))
 		}

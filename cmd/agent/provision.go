@@ -33,7 +33,7 @@ func runProvision(_ context.Context, e env, args []string) int {
 		To:     folder,
 		Report: filepath.Join(filepath.Dir(filepath.Clean(*from)), provisionReport),
 		Extra:  extra,
-		Check:  judgeProvisioned,
+		Check:  e.judgeProvisioned,
 	})
 	if err != nil {
 		return failProvision(e, err)
@@ -68,10 +68,10 @@ func failProvision(e env, err error) int {
 
 // judgeProvisioned judges as agent check does, but for the clock: one that nobody
 // vouches for cannot tell whether a certificate is good today.
-func judgeProvisioned(path string) (named []string, faults []provision.Fault) {
+func (e env) judgeProvisioned(path string) (named []string, faults []provision.Fault) {
 	cfg, problems := readConfig(path)
 	if cfg != nil {
-		now := clock.System().Now()
+		now := e.now()
 		if now.Trust != clock.TrustSynced {
 			now.Trust = clock.TrustNone
 		}

@@ -13,7 +13,6 @@ import (
 
 	"fieldpost/board"
 	"fieldpost/internal/agent"
-	"fieldpost/internal/clock"
 	"fieldpost/internal/config"
 	"fieldpost/internal/diag"
 	"fieldpost/internal/provision"
@@ -39,11 +38,10 @@ func runAgent(ctx context.Context, e env, args []string) int {
 	level.Set(cfg.Agent.LogLevel)
 	ring := diag.NewLogRing(diag.RingBytes)
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(ring, out), &slog.HandlerOptions{Level: level}))
-	power := cmp.Or[board.Power](e.power, board.Host())
-	err := agent.New(cfg, agent.Parts{
-		Log: log, Level: level, Ring: ring, Version: version, Built: buildDate(), Watch: e.watch, Power: power, Notify: supervisor(log), Failpoint: e.failpoint, Awaits: awaits,
-		Buses: e.buses, Root: e.root,
-	}).Run(ctx)
+	parts := e.parts()
+	parts.Log, parts.Level, parts.Ring, parts.Notify, parts.Awaits = log, level, ring, supervisor(log), awaits
+	parts.Power = cmp.Or[board.Power](parts.Power, board.Host())
+	err := agent.New(cfg, parts).Run(ctx)
 	var used *diag.InUseError
 	switch {
 	case err == nil:
@@ -55,7 +53,7 @@ func runAgent(ctx context.Context, e env, args []string) int {
 		return exitOK
 	case errors.Is(err, agent.ErrReboot):
 		out.Close()
-		return reboot(ctx, e, power)
+		return reboot(ctx, e, parts.Power)
 	case errors.As(err, &used):
 		return fail(e, exitStore, err, diag.Hint(err))
 	case errors.Is(err, store.ErrLocked):
@@ -95,8 +93,8 @@ func runCheck(_ context.Context, e env, args []string) int {
 	}
 	cfg, problems := readConfig(*path)
 	if cfg != nil {
-		now := clock.System().Now()
-		problems = slices.Concat(problems, agent.CheckFiles(cfg, now), agent.CheckLight(cfg, e.root, board.Host()), agent.CheckClock(now))
+		now, parts := e.now(), e.parts()
+		problems = slices.Concat(problems, agent.CheckFiles(cfg, now), agent.CheckLight(cfg, parts.Root, cmp.Or[board.Lines](parts.Lines, board.Host())), agent.CheckClock(now))
 	}
 	if len(problems) > 0 {
 		tell(e, problems)

@@ -27,7 +27,7 @@ func runSelftest(ctx context.Context, e env, args []string) int {
 	f := flags(e, "selftest")
 	path := f.String("config", defaultConfig, "configuration `file`")
 	socket := f.String("socket", "", "the agent's `path`; default: as agent.socket says")
-	outputs := f.String("outputs", "", "comma-separated `names` of outputs to SWITCH: each leaves its safe level for half a second, or for its least time")
+	outputs := f.String("outputs", "", "comma-separated `names` of outputs to SWITCH: each leaves its safe level for half a second, or for its least time; a running agent does it, by output.pulse, which stands in its journal")
 	asJSON := f.Bool("json", false, "print JSON")
 	if code, ok := parse(e, f, args); !ok {
 		return code
@@ -39,7 +39,7 @@ func runSelftest(ctx context.Context, e env, args []string) int {
 	if *socket == "" {
 		*socket = cfg.Agent.Socket
 	}
-	s := selftest{cfg: cfg, parts: agent.Parts{Version: version, Built: buildDate()}, client: diag.NewClient(*socket)}
+	s := selftest{cfg: cfg, parts: e.parts(), client: diag.NewClient(*socket)}
 	if *outputs != "" {
 		s.outputs = strings.Split(*outputs, ",")
 		fmt.Fprintf(e.err, "warning: %s will be switched: see that nobody and nothing is in the way\n", strings.Join(s.outputs, ", "))
@@ -57,10 +57,11 @@ func runSelftest(ctx context.Context, e env, args []string) int {
 
 // run makes the checks, one after the other, in the order of the chain.
 func (s *selftest) run(ctx context.Context, show *selftestPrinter) {
-	scratch, tidy, err := scratchFolder(s.cfg.Agent.StateDir)
-	if err != nil {
-		show.row("store", agent.Finding{State: agent.Failed, Detail: err.Error(), Hint: hintRights + "; free or repair the disk that holds agent.state_dir"}, 0)
+	scratch, tidy, unwritable := scratchFolder(s.cfg.Agent.StateDir)
+	if unwritable != nil {
+		var err error
 		if scratch, err = os.MkdirTemp("", scratchPattern); err != nil {
+			show.row("store", agent.Finding{State: agent.Failed, Detail: errors.Join(unwritable, err).Error(), Hint: hintScratch}, 0)
 			return
 		}
 		tidy = func() { _ = os.RemoveAll(scratch) }
@@ -77,6 +78,7 @@ func (s *selftest) run(ctx context.Context, show *selftestPrinter) {
 		}
 	}
 	there, status := s.running(ctx, show)
+	checks(trial.Board()...)
 	checks(trial.Files()...)
 	switch there {
 	case absent:
@@ -88,7 +90,9 @@ func (s *selftest) run(ctx context.Context, show *selftestPrinter) {
 	case silent:
 		show.row("sensors", agent.Finding{State: agent.Skipped, Detail: "a running agent has the buses and cannot be asked", Hint: hintRights}, 0)
 	}
-	if err == nil {
+	if unwritable != nil {
+		show.row("store", agent.Finding{State: agent.Failed, Detail: unwritable.Error(), Hint: hintScratch}, 0)
+	} else {
 		checks(trial.Store()...)
 	}
 	checks(trial.Way()...)
@@ -103,6 +107,8 @@ func (s *selftest) run(ctx context.Context, show *selftestPrinter) {
 	}
 	checks(agent.Check{Name: "chain", Within: chainWithin, Run: func(ctx context.Context) agent.Finding { return s.chain(ctx, scratch) }})
 }
+
+const hintScratch = hintRights + "; or free or repair the disk that holds agent.state_dir"
 
 // presence is whether the agent of the configuration runs.
 type presence int

@@ -14,6 +14,7 @@ import (
 	"fieldpost/internal/agent"
 	"fieldpost/internal/clock"
 	"fieldpost/internal/config"
+	"fieldpost/internal/diag"
 	"fieldpost/internal/service"
 )
 
@@ -44,13 +45,14 @@ source = "simulated"
 every = "200ms"
 `
 
+const chainHint = "this needs the loopback interface, this processor and the disk only: see the rows above; agent demo --verbose tells more"
+
 // chain runs an agent with a folder of its own against a hub in this process: a
 // reading has to be accepted, and a command has to be carried out.
 func (s *selftest) chain(ctx context.Context, scratch string) agent.Finding {
 	detail, err := s.runChain(ctx, filepath.Join(scratch, "chain"))
 	if err != nil {
-		return agent.Finding{State: agent.Failed, Detail: err.Error(),
-			Hint: "this needs the loopback interface, this processor and the disk only: see the rows above; agent demo --verbose tells more"}
+		return agent.Finding{State: agent.Failed, Detail: err.Error(), Hint: chainHint}
 	}
 	return agent.Finding{State: agent.Passed, Detail: detail}
 }
@@ -84,15 +86,28 @@ func (s *selftest) runChain(ctx context.Context, dir string) (detail string, err
 	}()
 	began := time.Now()
 	if err := await(ctx, func() bool { return fromSensor(h) }); err != nil {
-		return "", fmt.Errorf("no reading was accepted by the local hub: %w; the link says: %s", err, a.Status().Link.LastError)
+		return "", fmt.Errorf("no reading was accepted by the local hub: %w; %s", err, complaint(a.Status()))
 	}
 	accepted := time.Since(began)
 	began = time.Now()
 	if err := commanded(ctx, h); err != nil {
-		return "", err
+		return "", fmt.Errorf("%w; %s", err, complaint(a.Status()))
 	}
 	return fmt.Sprintf("a reading was accepted by a hub in this process after %d ms, a command completed after %d ms",
 		accepted.Milliseconds(), time.Since(began).Milliseconds()), nil
+}
+
+// complaint is what an agent says is broken.
+func complaint(s diag.Status) string {
+	for _, p := range s.Chain {
+		if p.State == diag.Broken {
+			return fmt.Sprintf("the agent says of its %s: %s", p.Part, p.Reason)
+		}
+	}
+	if s.Queue.Dead > 0 {
+		return fmt.Sprintf("records that it refused: %d", s.Queue.Dead)
+	}
+	return "the agent complains of nothing"
 }
 
 // chainFiles writes what the scratch agent needs, and reads its configuration.

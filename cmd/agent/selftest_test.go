@@ -40,14 +40,16 @@ func TestChainSaysWhereItBreaks(t *testing.T) {
 		options hub.Options
 		want    string
 	}{
-		"readings are not accepted": {hub.Options{Outcome: func(hub.Event) hub.Settlement { return hub.RejectWith("amqp:not-allowed", "no") }}, "no reading was accepted"},
-		"the hub does not listen":   {hub.Options{Listen: "127.0.0.1:none"}, "start the local hub"},
+		"readings are not accepted":     {hub.Options{Outcome: func(hub.Event) hub.Settlement { return hub.RejectWith("amqp:not-allowed", "no") }}, "no reading was accepted by the local hub: context deadline exceeded; records that it refused: "},
+		"the hub does not listen":       {hub.Options{Listen: "127.0.0.1:none"}, "start the local hub: "},
+		"the way of commands is closed": {hub.Options{Faults: faulty(t, "refuse-link devicebound")}, "command: no feedback: receive feedback: context deadline exceeded; the agent says of its hub: c2d: attach receiver "},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			s := selftest{hub: c.options}
-			if f := s.chain(ctx, t.TempDir()); f.State != agent.Failed || !strings.Contains(f.Detail, c.want) {
+			if f := s.chain(ctx, t.TempDir()); f.State != agent.Failed || !strings.HasPrefix(f.Detail, c.want) || f.Hint != chainHint {
 				t.Errorf("%+v", f)
 			}
 		})
@@ -56,6 +58,15 @@ func TestChainSaysWhereItBreaks(t *testing.T) {
 	if f := s.chain(t.Context(), filepath.Join(t.TempDir(), "nowhere")); f.State != agent.Failed {
 		t.Errorf("without a folder: %+v", f)
 	}
+}
+
+func faulty(t *testing.T, line string) []hub.Fault {
+	t.Helper()
+	f, err := hub.ParseFault(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []hub.Fault{f}
 }
 
 func TestSelftestReportCounts(t *testing.T) {

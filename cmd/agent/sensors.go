@@ -54,7 +54,7 @@ func runSensorsRead(ctx context.Context, e env, args []string) int {
 			tell(e, problems)
 			return exitNoAgent
 		}
-		answer, err = agent.ReadSensor(ctx, cfg, agent.Parts{Version: version, Built: buildDate()}, names[0])
+		answer, err = agent.ReadSensor(ctx, cfg, e.parts(), names[0])
 		if err != nil {
 			return fail(e, exitFailure, err, diag.Hint(err))
 		}
