@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -28,6 +29,11 @@ const childOfTest = "FIELDPOST_TEST_CHILD"
 func TestMain(m *testing.M) {
 	if os.Getenv(childOfTest) != "" {
 		os.Exit(program())
+	}
+	// Stories wait more than they compute: on few processors too they go together,
+	// unless -parallel says how many.
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
 	}
 	testscript.Main(m, map[string]func(){"agent": func() { os.Exit(program()) }})
 }
@@ -173,7 +179,9 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	pattern := regexp.MustCompile("(?m)" + args[0])
 	var out string
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
+	again := time.NewTicker(20 * time.Millisecond) // the processors are for the one that is asked
+	defer again.Stop()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); <-again.C {
 		_ = ts.Exec(args[1], args[2:]...)
 		out = ts.ReadFile("stdout") + ts.ReadFile("stderr")
 		if pattern.MatchString(out) {
