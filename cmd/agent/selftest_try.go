@@ -78,7 +78,7 @@ func (s *selftest) pulse(ctx context.Context, name string) agent.Finding {
 	case err != nil:
 		return agent.Finding{State: agent.Failed, Detail: err.Error(), Hint: diag.Hint(err)}
 	case answer.Outcome != "completed":
-		return agent.Finding{State: agent.Failed, Detail: answer.Outcome + ": " + answer.Error}
+		return agent.Finding{State: agent.Failed, Detail: answer.Outcome + ": " + answer.Error, Hint: "agent status tells how the board and its lines are"}
 	}
 	return agent.Finding{State: agent.Passed, Detail: "pulsed by the running agent; nothing tells whether something moved: look"}
 }
