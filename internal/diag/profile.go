@@ -9,7 +9,7 @@ import (
 )
 
 // The runtime's own profiles as text. runtime/pprof, whose profiles are smaller
-// and which has one of the processor too, is 150 kB of the program on armv6.
+// and which has one of the processor too, is 82 kB of the program on armv6 and more.
 
 // maxStacks bounds the text of all goroutines, in bytes.
 const maxStacks = 4 << 20
