@@ -1,9 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"encoding/hex"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,4 +39,29 @@ func TestSentinelCounts(t *testing.T) {
 	want(3, "2 4")
 	New(Options{Dir: dir}).leaveOpening()
 	want(3, "1 0")
+}
+
+// TestSentinelThatStaysIsToldOnChange: a folder that lets the mark of an attempt not go
+// is warned of when that begins, and again after it had an end.
+func TestSentinelThatStaysIsToldOnChange(t *testing.T) {
+	var told bytes.Buffer
+	s := New(Options{Dir: t.TempDir(), Log: slog.New(slog.NewTextHandler(&told, nil))})
+	for range 2 {
+		told.Reset()
+		full := filepath.Join(s.sentinel(), "file") // a folder with a file in it cannot be removed, by root neither
+		if err := os.MkdirAll(full, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			s.leaveOpening()
+		}
+		if n := strings.Count(told.String(), "stays"); n != 1 {
+			t.Errorf("told %d times, want once:\n%s", n, &told)
+		}
+		if err := os.Remove(full); err != nil {
+			t.Fatal(err)
+		}
+		s.leaveOpening()
+		s.leaveOpening()
+	}
 }

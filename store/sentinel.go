@@ -62,8 +62,15 @@ func deaths(text string) (here, elsewhere int, boot string) {
 	return min(here, 2*sentinelMax), min(elsewhere, 2*sentinelBoots), words[2]
 }
 
+// leaveOpening takes the mark of this attempt away. A folder that lets nothing go is
+// told of once, not at every retry.
 func (s *Store) leaveOpening() {
+	stays := ""
 	if err := os.Remove(s.sentinel()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.o.Log.Warn("the mark of an attempt to open the queue stays", "file", s.sentinel(), "err", err)
+		stays = err.Error()
 	}
+	if stays != "" && stays != s.stays {
+		s.o.Log.Warn("the mark of an attempt to open the queue stays", "file", s.sentinel(), "err", stays)
+	}
+	s.stays = stays
 }

@@ -27,6 +27,7 @@ type Store struct {
 	thinned [Classes]key  // how far each class was thinned, under io
 	pulse   pulse.Pulse   // of Run
 	tick    int           // counts the records that thinning saw, under io
+	stays   string        // why the mark of an attempt could not be removed, as told; of the attempt under way
 	marks   [Classes]key  // the watermarks of the transaction under way, under io
 
 	mu        sync.Mutex
