@@ -72,15 +72,19 @@ func (b *bench) flush() {
 	}
 }
 
-// commitWhile commits, and calls between when it is built, and during when all is
-// written and nothing is booked.
-func (b *bench) commitWhile(limit int64, between, during func()) {
+// commitWhile appends so many alarms and commits, and calls between when that is built,
+// and during when all is written and nothing is booked.
+func (b *bench) commitWhile(alarms int, limit int64, between, during func()) {
 	b.t.Helper()
-	b.io <- struct{}{}
+	b.io <- struct{}{} // before there is an alarm, which the committer would not wait with
+	b.add(Alarm, alarms)
 	synctest.Wait()
 	b.mu.Lock()
 	bt := b.build(false)
 	b.mu.Unlock()
+	if bt == nil {
+		b.t.Fatal("nothing is left to commit: the committer was first")
+	}
 	if limit > 0 {
 		bt.limit = limit
 	}
@@ -172,8 +176,7 @@ func TestSettledWhileThinned(t *testing.T) {
 		b.add(Telemetry, 6)
 		b.flush()
 		l := b.next(1) // leased: thinning keeps it
-		b.add(Alarm, 1)
-		b.commitWhile(1, func() {}, func() { l.Ack() })
+		b.commitWhile(1, 1, func() {}, func() { l.Ack() })
 		b.flush()
 		if st := b.Stats(); st.PerClass[Telemetry].Queued != 0 || b.q[Telemetry].disk.Bytes != 0 {
 			t.Errorf("%+v, %d bytes on disk; want nothing left", st.PerClass[Telemetry], b.q[Telemetry].disk.Bytes)
@@ -196,9 +199,8 @@ func TestRefusedWhileThinned(t *testing.T) {
 		b.add(Telemetry, 6)
 		b.flush()
 		l := b.next(2) // leased: thinning keeps them
-		b.add(Alarm, 1)
 		var after *bench
-		b.commitWhile(1, func() { l.Dead(l.Records()[1].ID, errors.New("no")) }, func() { after = b.killed() })
+		b.commitWhile(1, 1, func() { l.Dead(l.Records()[1].ID, errors.New("no")) }, func() { after = b.killed() })
 		if seqs := after.left(); fmt.Sprint(seqs) != "[1 2]" {
 			t.Errorf("%v came, want 1 and 2", seqs)
 		}
@@ -229,9 +231,8 @@ func TestSettledWhileLoosened(t *testing.T) {
 			leases = append(leases, l)
 		}
 		b.flush()
-		b.add(Alarm, 1)
 		var after *bench
-		b.commitWhile(0, func() { leases[0].Ack() }, func() { after = b.killed() })
+		b.commitWhile(1, 0, func() { leases[0].Ack() }, func() { after = b.killed() })
 		seqs := after.left()
 		if len(seqs) != 100 || seqs[0] != 2 {
 			t.Errorf("%d came, from %v on; want the second of each pair", len(seqs), seqs[:min(len(seqs), 3)])
@@ -281,7 +282,7 @@ func TestRetriedAmongNew(t *testing.T) {
 		l := b.next(40)
 		l.Dead(ids[35], errors.New("no"))
 		l.Release()
-		b.commitWhile(0, func() {}, func() {})
+		b.commitWhile(0, 0, func() {}, func() {})
 		if n, err := b.RetryDead(t.Context(), ids[35]); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
