@@ -68,6 +68,21 @@ func TestProblems(t *testing.T) {
 			"3: hub.connection_string: unknown key (nearest: connection_string_file) | " + secret}},
 		{"secret for a path", "version = 1\n[hub]\nconnection_string_file = \"HostName=h;SharedAccessKey=c2VjcmV0\"\n", []string{
 			"3: hub.connection_string_file: holds a secret where the name of a file belongs | " + secret}},
+		{"key for a path", "version = 1\n[hub]\nconnection_string_file = \"c2VjcmV0c2VjcmV0c2VjcmV0cw==\"\n", []string{
+			"3: hub.connection_string_file: holds a secret where the name of a file belongs | " + secret}},
+		{"key without its end for a path", "version = 1\n[agent]\nstate_dir = \"Yc2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0\"\n", []string{
+			"3: agent.state_dir: holds a secret where the name of a file belongs | " + secret}},
+		{"private key for a path", "version = 1\n[hub]\ncertificate_file = \"c\"\nkey_file = \"\"\"-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n\"\"\"\n", []string{
+			"4: hub.key_file: holds a secret where the name of a file belongs | " + secret}},
+		{"login for a path", "version = 1\n[hub]\nproxy = \"http://p:1\"\nproxy_credentials_file = \"gw:s/e:cret\"\n", []string{
+			"4: hub.proxy_credentials_file: may hold a secret where the name of a file belongs | put the secret into a file of its own, mode 0600, and name that file here; a name with a colon begins with ./"}},
+		{"paths that look like secrets", "version = 1\n[agent]\nstate_dir = \"/Var/Lib/abcdefghijklmnopqrstuvwxyz0123456789/x\"\n" +
+			"[hub]\nconnection_string_file = \"./gw:s\"\nca_file = \"/a:b\"\nsas_token_file = \"the_token_of_this_gateway_in_the_north_hall_2\"\n", nil},
+		{"URL with a password elsewhere", "version = 1\n[hub]\ntransport = \"http://gw:secret@proxy:3128\"\n", []string{
+			"3: hub.transport: the value is not one of auto, amqp, websocket"}},
+		{"secret as a key", "version = 1\n\"SharedAccessKey=c2VjcmV0\" = 1\n[\"c2VjcmV0c2VjcmV0c2VjcmV0cw==\"]\n", []string{
+			"2: (not shown): unknown key | known here: version, agent, board, hub, store, uplink, commands, bus, sensor, output",
+			"3: (not shown): unknown table | known here: version, agent, board, hub, store, uplink, commands, bus, sensor, output"}},
 		{"secret elsewhere", "version = 1\n[store]\npreset = \"SharedAccessKey=c2VjcmV0\"\n", []string{
 			"3: store.preset: the value is not one of sd, emmc, ssd"}},
 
@@ -84,11 +99,11 @@ func TestProblems(t *testing.T) {
 		{"password in a bad proxy", "version = 1\n[hub]\nproxy = \"user:c2VjcmV0%@proxy\"\n", []string{
 			"3: hub.proxy: holds a user name | put user:password into a file of its own, mode 0600, and name that file in hub.proxy_credentials_file"}},
 		{"proxy over TLS", "version = 1\n[hub]\nproxy = \"https://proxy:3128\"\n", []string{
-			`3: hub.proxy: "https://proxy:3128": a proxy is spoken to in clear text only, with http | what passes through it is encrypted from here to the hub`}},
+			`3: hub.proxy: a proxy is spoken to in clear text only, with http | what passes through it is encrypted from here to the hub`}},
 		{"proxy without a port", "version = 1\n[hub]\nproxy = \"http://proxy\"\n", []string{
-			`3: hub.proxy: "http://proxy" is not http://host:port | or environment`}},
+			`3: hub.proxy: is not http://host:port | or environment`}},
 		{"proxy as host and port", "version = 1\n[hub]\nproxy = \"proxy:3128\"\n", []string{
-			`3: hub.proxy: "proxy:3128" is not http://host:port | or environment`}},
+			`3: hub.proxy: is not http://host:port | or environment`}},
 		{"transport and door", "version = 1\n[hub]\ntransport = \"websockets\"\nsas = \"sasl\"\n", []string{
 			`3: hub.transport: "websockets" is not one of auto, amqp, websocket (nearest: websocket)`,
 			`4: hub.sas: "sasl" is not one of cbs, plain`}},
@@ -148,7 +163,7 @@ commit_every = "10"
 			`3: agent.state_dir: "" is not a path`,
 			`4: agent.socket: "a\x00b" is not a path`,
 			`5: agent.log_level: "warning" is not one of debug, info, warn, error (nearest: warn)`,
-			`7: hub.address: "hub.example" is not host:port | such as 192.0.2.10:5671`,
+			`7: hub.address: is not host:port | such as 192.0.2.10:5671`,
 			`9: store.max_bytes: "64" is not a size | a number and one of B, kB, MB, GB, KiB, MiB, GiB: "64MiB"`,
 			`10: store.commit_every: "10" is not a duration | a number and one of ms, s, m, h: "10s", "1h30m"`}},
 		{"out of range", `version = 1

@@ -243,6 +243,9 @@ func quote(s string) string {
 
 // shown writes a key of the file for a person: as it is when that is harmless.
 func shown(name string) string {
+	if secret(name) {
+		return "(not shown)"
+	}
 	plain := strings.IndexFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' || r == '.' }) < 0
 	if plain && name != "" && len(name) <= 60 {
 		return name
