@@ -298,6 +298,8 @@ func TestEnvironmentProxy(t *testing.T) {
 		{"proxy.example:3128", "", "proxy proxy.example:3128 Basic ."},
 		{"http://proxy.example:3128", ".example", "proxy  Basic ."},
 		{"https://user:c2VjcmV0@proxy.example:3128", "", "error hub.proxy: HTTPS_PROXY of the environment is not http://host:port"},
+		{"http://user:12/c2VjcmV0@proxy.example:3128", "", "error hub.proxy: HTTPS_PROXY of the environment is not http://host:port"},
+		{"http://user:c2VjcmV0#c2VjcmV0@proxy.example:3128", "", "error hub.proxy: HTTPS_PROXY of the environment is not http://host:port"},
 		{"user:c2VjcmV0%zz@proxy", "", "error hub.proxy: HTTPS_PROXY of the environment is not http://host:port"},
 	} {
 		child := exec.Command(os.Args[0], "-test.run=^TestEnvironmentProxy$", "-test.v=false")

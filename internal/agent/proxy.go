@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 
 	"fieldpost/internal/config"
 	"fieldpost/uplink"
@@ -42,7 +43,8 @@ func environmentProxy(addr string) (uplink.Proxy, error) {
 	switch {
 	case err == nil && u == nil:
 		return uplink.Proxy{}, nil
-	case err != nil || u.Scheme != "http" || u.Hostname() == "":
+	case err != nil || u.Scheme != "http" || u.Hostname() == "", strings.Contains(u.Path+u.RawQuery+u.Fragment, "@"):
+		// With a sign in it that ends the host, a password is taken for host and path.
 		return uplink.Proxy{}, newFault("hub.proxy", hint, errors.New("HTTPS_PROXY of the environment is not http://host:port"))
 	}
 	via := uplink.Proxy{Addr: u.Host}
