@@ -32,6 +32,7 @@ func runAgent(ctx context.Context, e env, args []string) int {
 	if code != exitOK {
 		return code
 	}
+	noCore()
 	out := startLog(e.err)
 	defer out.Close()
 	level := new(slog.LevelVar)
