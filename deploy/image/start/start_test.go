@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -48,6 +49,9 @@ func TestWebPageWantsThePassword(t *testing.T) {
 		if w.Code != c.want {
 			t.Errorf("%s:%s: %d, want %d", c.user, c.password, w.Code, c.want)
 		}
+		if told := fmt.Sprint(w.Body, w.Header()); strings.Contains(told, "twelve") {
+			t.Errorf("%s:%s: the answer tells the password: %s", c.user, c.password, told)
+		}
 	}
 }
 
@@ -56,14 +60,18 @@ func TestPasswordIsTakenOrSaidToBeTooShort(t *testing.T) {
 	for _, c := range []struct {
 		text, want string
 		bad        bool
-	}{{"", "", true}, {"short\r\n", "", true}, {"long enough it is\r\n", "long enough it is", false}} {
+	}{{"", "", true}, {"c2VjcmV0\r\n", "", true}, {"long enough it is\r\n", "long enough it is", false}} {
 		if c.text != "" {
 			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got, err := readPassword(path); got != c.want || (err != nil) != c.bad {
+		got, err := readPassword(path)
+		if got != c.want || (err != nil) != c.bad {
 			t.Errorf("%q: %q, %v", c.text, got, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "c2V") {
+			t.Errorf("the error tells the password: %v", err)
 		}
 	}
 }
