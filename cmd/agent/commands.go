@@ -32,8 +32,7 @@ func runCommands(ctx context.Context, e env, args []string) int {
 				return c.run(ctx, e, args[1:])
 			}
 		}
-		fmt.Fprintf(e.err, "agent commands: unknown command %q\nhint: one of help, run; without either it shows the journal\n", args[0])
-		return exitUsage
+		return unknown(e, "agent commands", args[0], "one of help, run; without either it shows the journal")
 	}
 	f := flags(e, "commands")
 	to := addressed(f)

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"fieldpost/c2d"
+	"fieldpost/internal/diag"
 	"fieldpost/internal/service"
 	"fieldpost/sensors"
 	"fieldpost/store"
@@ -67,7 +66,7 @@ func (p *demoPrinter) reading(r sensors.Reading, t store.Ticket) {
 			continue
 		}
 		values[v.Name] = v.Num
-		text = append(text, strings.TrimSuffix(fmt.Sprintf("%s %s %s", v.Name, number(v.Num), v.Unit), " 1"))
+		text = append(text, v.Name+" "+diag.Value{Value: diag.Number(v.Num), Unit: v.Unit}.Text())
 	}
 	p.say("reading", map[string]any{"id": id, "sensor": r.Sensor, "values": values},
 		shortID(id)+"  "+r.Sensor+": "+strings.Join(text, ", "))
@@ -88,7 +87,7 @@ func (p *demoPrinter) event(e service.Event) {
 		"id": e.MessageID, "device": e.DeviceID, "partition": e.Partition, "sequence": e.SequenceNumber,
 		"enqueued": e.Enqueued.UTC(), "properties": e.Properties, "body": raw(e.Body),
 	}, fmt.Sprintf("%s  %s, partition %s, enqueued %s  %s  %s", shortID(e.MessageID), e.DeviceID, e.Partition,
-		e.Enqueued.UTC().Format("15:04:05.000"), properties(e.Properties), clip(string(e.Body), 100)))
+		diag.Instant(e.Enqueued), properties(e.Properties), clip(string(e.Body), 100)))
 }
 
 func (p *demoPrinter) sent(id, name string, args map[string]any) {
@@ -126,7 +125,7 @@ func (p *demoPrinter) linkState(s uplink.LinkState, queued uint64) {
 		text += ": " + s.LastError
 	}
 	if !s.NextAttempt.IsZero() {
-		text += fmt.Sprintf("; next attempt in %.1f s", time.Until(s.NextAttempt).Seconds())
+		text += "; next attempt in " + diag.Span(time.Until(s.NextAttempt))
 	}
 	p.mu.Lock()
 	same := p.phase == s.Phase
@@ -137,14 +136,6 @@ func (p *demoPrinter) linkState(s uplink.LinkState, queued uint64) {
 	}
 	p.say("link", map[string]any{"state": s.Phase, "reason": s.LastError, "queued": queued},
 		fmt.Sprintf("agent: %s (%d queued)", text, queued))
-}
-
-// number shows no more digits than a person reads.
-func number(f float64) string {
-	if math.Abs(f) >= 1000 {
-		return strconv.FormatFloat(f, 'f', 0, 64)
-	}
-	return strconv.FormatFloat(f, 'g', 4, 64)
 }
 
 // shortID leaves out the store, which is the same for every record of a run.

@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"fieldpost/internal/diag"
 	"fieldpost/store"
 )
 
@@ -62,14 +63,14 @@ func writeReport(w io.Writer, r store.Report, salvaged string) error {
 	} else {
 		line("damaged")
 		for _, text := range r.Problems[:min(len(r.Problems), problemLines)] {
-			line("  %s", strings.TrimPrefix(text, "damaged: "))
+			line("  %s", diag.Clean(strings.TrimPrefix(text, "damaged: ")))
 		}
 		if n := len(r.Problems) - problemLines; n > 0 {
 			line("  and %d more; --json shows all", n)
 		}
-		line("hint: agent run starts nevertheless: it sets the file aside and keeps what can be read")
+		line("%s", diag.HintLine("agent run starts nevertheless: it sets the file aside and keeps what can be read"))
 	}
-	line("file: %s, %d bytes, %s", r.File, r.Size, cmp.Or(r.Format, "of no known format"))
+	line("file: %s, %s, %s", r.File, diag.Volume(r.Size), cmp.Or(r.Format, "of no known format"))
 	if r.Store != "" {
 		line("store: %s, epoch %d", r.Store, r.Epoch)
 	}
@@ -78,7 +79,7 @@ func writeReport(w io.Writer, r store.Report, salvaged string) error {
 		if !r.Clean {
 			stop = "not in order: killed, or a power cut"
 		}
-		line("last commit: %s; stopped %s", r.Written.UTC().Format("2006-01-02 15:04:05Z"), stop)
+		line("last commit: %s; stopped %s", diag.Moment(r.Written), stop)
 	}
 	table := tabwriter.NewWriter(&p, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "  class\tqueued\tblocks\treadable\tdead letters")
@@ -98,11 +99,11 @@ func writeReport(w io.Writer, r store.Report, salvaged string) error {
 	}
 	switch salvaged {
 	case "":
-		line("salvage would bring %d records: --salvage FILE writes them", salvage)
+		line("salvage would bring %s: --salvage FILE writes them", diag.Plural(salvage, "record"))
 	case "-":
-		line("%d records salvaged", salvage)
+		line("%s salvaged", diag.Plural(salvage, "record"))
 	default:
-		line("%d records salvaged to %s", salvage, salvaged)
+		line("%s salvaged to %s", diag.Plural(salvage, "record"), salvaged)
 	}
 	_, err := p.WriteTo(w)
 	return err

@@ -16,6 +16,7 @@ import (
 
 	"fieldpost/internal/agent"
 	"fieldpost/internal/clock"
+	"fieldpost/internal/diag"
 )
 
 // version is stamped by scripts/cross-build.sh.
@@ -124,8 +125,7 @@ func dispatch(ctx context.Context, e env, args []string) int {
 			return c.run(ctx, e, args[1:])
 		}
 	}
-	fmt.Fprintf(e.err, "agent: unknown command %q\nhint: \"agent help\" lists the commands\n", args[0])
-	return exitUsage
+	return unknown(e, "agent", args[0], `"agent help" lists the commands`)
 }
 
 func usage(w io.Writer) {
@@ -201,16 +201,27 @@ func parseArguments(e env, f *flag.FlagSet, args []string) (rest []string, code 
 
 // misused says how a command was typed wrongly.
 func misused(e env, f *flag.FlagSet, problem string) int {
-	fmt.Fprintf(e.err, "agent %s: %s\nhint: \"agent %s --help\" shows the flags and an example\n", f.Name(), problem, f.Name())
+	say(e, "agent "+f.Name()+": "+problem, `"agent `+f.Name()+` --help" shows the flags and an example`)
 	return exitUsage
+}
+
+// unknown says that a command has none below it of that name.
+func unknown(e env, command, name, hint string) int {
+	say(e, fmt.Sprintf("%s: unknown command %q", command, name), hint)
+	return exitUsage
+}
+
+// say tells what is wrong, and the next move if there is one.
+func say(e env, text, hint string) {
+	fmt.Fprintln(e.err, text)
+	if hint != "" {
+		fmt.Fprintln(e.err, diag.HintLine(hint))
+	}
 }
 
 // fail says what failed and what to do next, and returns code.
 func fail(e env, code int, err error, hint string) int {
-	fmt.Fprintf(e.err, "agent: %v\n", err)
-	if hint != "" {
-		fmt.Fprintf(e.err, "hint: %s\n", hint)
-	}
+	say(e, "agent: "+err.Error(), hint)
 	return code
 }
 

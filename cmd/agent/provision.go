@@ -54,10 +54,7 @@ func runProvision(_ context.Context, e env, args []string) int {
 // failProvision tells every fault of a set.
 func failProvision(e env, err error) int {
 	for _, fault := range provision.Faults(err) {
-		fmt.Fprintf(e.err, "agent: provision: %s\n", fault.Text)
-		if fault.Hint != "" {
-			fmt.Fprintf(e.err, "hint: %s\n", fault.Hint)
-		}
+		say(e, "agent: provision: "+fault.Text, fault.Hint)
 	}
 	var refused *provision.Refused
 	if errors.As(err, &refused) {

@@ -46,8 +46,7 @@ func runQueue(ctx context.Context, e env, args []string) int {
 	for _, c := range queueCommands() {
 		names = append(names, strings.TrimPrefix(c.name, "queue "))
 	}
-	fmt.Fprintf(e.err, "agent queue: unknown command %q\nhint: one of %s\n", strings.Join(args[:min(words, 2)], " "), strings.Join(names, ", "))
-	return exitUsage
+	return unknown(e, "agent queue", strings.Join(args[:min(words, 2)], " "), "one of "+strings.Join(names, ", "))
 }
 
 func runQueueStat(ctx context.Context, e env, args []string) int {

@@ -145,9 +145,6 @@ func loadConfig(e env, path string) (*config.Config, int) {
 
 func tell(e env, problems []config.Problem) {
 	for _, p := range problems {
-		fmt.Fprintln(e.err, p)
-		if p.Hint != "" {
-			fmt.Fprintln(e.err, "hint:", p.Hint)
-		}
+		say(e, p.String(), p.Hint)
 	}
 }

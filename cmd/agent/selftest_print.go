@@ -53,7 +53,7 @@ func (p *selftestPrinter) row(check string, f agent.Finding, took time.Duration)
 	}
 	p.print("%-8s %-18s %s\n", f.State, diag.Clean(check), diag.Clean(f.Detail))
 	if f.Hint != "" {
-		p.print("%-27s hint: %s\n", "", diag.Clean(f.Hint))
+		p.print("%-27s %s\n", "", diag.HintLine(diag.Clean(f.Hint)))
 	}
 }
 

@@ -29,8 +29,7 @@ func runSensors(ctx context.Context, e env, args []string) int {
 	if args[0] == "read" {
 		return runSensorsRead(ctx, e, args[1:])
 	}
-	fmt.Fprintf(e.err, "agent sensors: unknown command %q\nhint: read; without it the sensors are listed\n", args[0])
-	return exitUsage
+	return unknown(e, "agent sensors", args[0], "read; without it the sensors are listed")
 }
 
 // runSensorsRead leaves the bus to a running agent: two that talk on it would

@@ -100,7 +100,7 @@ func (t *Trial) clock() Finding {
 	now := t.agent.parts.Clock.Now()
 	var a diag.Agent
 	clockOf(&a, now, t.agent.floor.Earliest.At())
-	at := now.Wall.UTC().Format("2006-01-02 15:04:05Z")
+	at := diag.Moment(now.Wall)
 	switch now.Trust {
 	case clock.TrustNone:
 		return Finding{Failed, at + ": " + a.ClockMeans, a.ClockHint}
@@ -146,7 +146,7 @@ func (t *Trial) Hardware() []Check {
 					n++
 				}
 			}
-			return passed("%s opens; %s on it", b.Device, plural(n, "sensor"))
+			return passed("%s opens; %s on it", b.Device, diag.Plural(uint64(n), "sensor"))
 		}})
 	}
 	for _, s := range t.agent.cfg.Sensors {
@@ -207,7 +207,7 @@ func AskedSensors(cfg *config.Config, read func(ctx context.Context, name string
 			case n == 0:
 				return Finding{Failed, b.Device + ": no sensor on it gave a good value", "see the sensors above; agent sensors tells more"}
 			default:
-				return passed("%s: %d of %s on it gave values, read by the running agent", b.Device, n, plural(on, "sensor"))
+				return passed("%s: %d of %s on it gave values, read by the running agent", b.Device, n, diag.Plural(uint64(on), "sensor"))
 			}
 		}})
 	}
@@ -299,11 +299,4 @@ func (t *Trial) output(ctx context.Context, o config.Output) (f Finding) {
 		return failed(ctx.Err(), "")
 	}
 	return passed("%s was %s for %v and is %s again; nothing tells whether something moved: look", o.Line, onOff(!o.Safe), pulse, onOff(o.Safe))
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

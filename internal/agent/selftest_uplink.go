@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fieldpost/internal/diag"
 	"fieldpost/uplink"
 )
 
@@ -118,7 +119,7 @@ func (t *Trial) token() Finding {
 	if err != nil {
 		return failed(err, "put a new token into hub.sas_token_file, or check the clock")
 	}
-	return passed("for %s, until %s", id.DeviceID, ends.UTC().Format("2006-01-02 15:04:05Z"))
+	return passed("for %s, until %s", id.DeviceID, diag.Moment(ends))
 }
 
 // Admission is the check whether the hub lets this identity in. It takes the

@@ -20,11 +20,7 @@ func (e Event) About() string {
 
 // WriteEvent prints an event in one line.
 func WriteEvent(w io.Writer, e Event) error {
-	at := "-"
-	if !e.At.IsZero() {
-		at = e.At.Format("15:04:05.000")
-	}
-	_, err := fmt.Fprintf(w, "%-12s  %-8s %s\n", at, clean(e.Type), clean(e.text()))
+	_, err := fmt.Fprintf(w, "%-12s  %-8s %s\n", Instant(e.At), clean(e.Type), clean(e.text()))
 	return err
 }
 
@@ -33,10 +29,7 @@ func (e Event) text() string {
 	case e.Reading != nil:
 		text := e.Reading.Sensor
 		for _, v := range e.Reading.Values {
-			text += "  " + v.Name + " " + number(float64(v.Value))
-			if v.Unit != "" {
-				text += " " + v.Unit
-			}
+			text += "  " + v.Name + " " + v.Text()
 			if v.Quality != "good" {
 				text += " (" + strings.TrimSuffix(v.Quality+": "+v.Reason, ": ") + ")"
 			}

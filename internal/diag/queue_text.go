@@ -182,7 +182,7 @@ func WriteDead(w io.Writer, d DeadLetters) error {
 		return p.to(w)
 	}
 	p.dead("", d.DeadLetters)
-	p.line("hint: agent queue dead show ID prints one whole; retry queues it again, drop gives it up")
+	p.hint("", "agent queue dead show ID prints one whole; retry queues it again, drop gives it up")
 	return p.to(w)
 }
 

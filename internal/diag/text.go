@@ -19,7 +19,7 @@ func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", ar
 
 func (p *page) hint(indent, hint string) {
 	if hint != "" {
-		p.line("%shint: %s", indent, clean(hint))
+		p.line("%s%s", indent, HintLine(clean(hint)))
 	}
 }
 

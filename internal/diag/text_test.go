@@ -121,3 +121,12 @@ func TestVolume(t *testing.T) {
 		}
 	}
 }
+
+// A value has its unit behind it, unless that is none or says nothing.
+func TestValueText(t *testing.T) {
+	for unit, want := range map[string]string{"Cel": "1 Cel", "1": "1", "": "1"} {
+		if got := (Value{Value: 1, Unit: unit}).Text(); got != want {
+			t.Errorf("unit %q: %q, want %q", unit, got, want)
+		}
+	}
+}

@@ -64,7 +64,7 @@ func (v *View) head(columns int, now time.Time) []line {
 	if v.problem != nil {
 		lines = append(lines, wrapped(red, diag.Clean(v.problem.Error()), columns)...)
 		if hint := diag.Hint(v.problem); hint != "" {
-			lines = append(lines, wrapped(plain, "hint: "+diag.Clean(hint), columns)...)
+			lines = append(lines, wrapped(plain, diag.HintLine(diag.Clean(hint)), columns)...)
 		}
 	}
 	if !v.known {
@@ -74,7 +74,7 @@ func (v *View) head(columns int, now time.Time) []line {
 	if broken := first(s); broken.Part != "" && v.problem == nil {
 		lines = append(lines, wrapped(red, diag.Clean(broken.Part+": "+broken.Reason), columns)...)
 		if broken.Hint != "" {
-			lines = append(lines, wrapped(plain, "hint: "+diag.Clean(broken.Hint), columns)...)
+			lines = append(lines, wrapped(plain, diag.HintLine(diag.Clean(broken.Hint)), columns)...)
 		}
 	}
 	lines = append(lines, chain(s.Chain, columns), v.queue(s, columns), v.link(s, columns, now))
