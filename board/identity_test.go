@@ -3,6 +3,7 @@ package board
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -34,6 +35,10 @@ func TestIdentify(t *testing.T) {
 		}, Identity{"NUC10", "", machine, machine, "machine-id"}},
 		{"image not yet booted", map[string]string{"etc/machine-id": "uninitialized\n"}, Identity{From: "none"}},
 		{"zeros", map[string]string{"etc/machine-id": "00000000000000000000000000000000\n"}, Identity{From: "none"}},
+		{"too short", map[string]string{"etc/machine-id": "0123456789abcdef\n"}, Identity{From: "none"}},
+		{"no id", map[string]string{"etc/machine-id": strings.Repeat("x", 32) + "\n"}, Identity{From: "none"}},
+		{"more behind the end", map[string]string{"proc/device-tree/model": "Pi\x00garbage"}, Identity{Model: "Pi", From: "none"}},
+		{"without end", map[string]string{"proc/cpuinfo": strings.Repeat("x : y\n", maxIdentityFile/6+1) + "Serial : 1234\n"}, Identity{From: "none"}},
 		{"not text", map[string]string{"proc/device-tree/model": "\x00\x00\x00\x01", "proc/device-tree/serial-number": "\x01\xff\x02\x00"}, Identity{From: "none"}},
 		{"empty", nil, Identity{From: "none"}},
 	} {
