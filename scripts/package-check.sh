@@ -60,6 +60,7 @@ for arch in armhf:armv6 arm64:arm64 amd64:amd64; do
 	[ "$(dpkg-deb -f "$deb" Version)" = "$(debian_version)" ] || fail "$deb is not of version $(debian_version): scripts/cross-build.sh makes it anew"
 	[ "$(dpkg-deb -f "$deb" Architecture)" = "${arch%:*}" ] || fail "$deb is for another architecture"
 	dpkg --validate-version "$(dpkg-deb -f "$deb" Version)"
+	[ "$(dpkg-deb -f "$deb" Depends)" = 'systemd (>= 252)' ] || fail "$deb depends on something else"
 	dpkg-deb -c "$deb" | awk '!/\/$/ || /keys\/$/ { print $1, $2, $6 }' | same "$deb has other contents" "$scratch/contents"
 	rm -rf "$scratch/root" "$scratch/control"
 	dpkg-deb -x "$deb" "$scratch/root"
@@ -67,41 +68,78 @@ for arch in armhf:armv6 arm64:arm64 amd64:amd64; do
 	cmp "$scratch/root/usr/bin/fieldpost" "dist/agent-linux-${arch#*:}"
 	(cd "$scratch/root" && md5sum --quiet -c ../control/md5sums)
 	echo /etc/fieldpost/agent.toml | same 'conffiles' "$scratch/control/conffiles"
-	gzip -t "$scratch/root/usr/share/man/man1/fieldpost.1.gz" "$scratch/root/usr/share/doc/fieldpost/changelog.gz"
+	while read -r from to; do
+		zcat -f "$scratch/root/$to" | cmp - "deploy/$from" || fail "$deb has another $from"
+	done <<-'END'
+		agent.toml etc/fieldpost/agent.toml
+		fieldpost.service usr/lib/systemd/system/fieldpost.service
+		fieldpost-keys.path usr/lib/systemd/system/fieldpost-keys.path
+		fieldpost-keys.service usr/lib/systemd/system/fieldpost-keys.service
+		sysusers.conf usr/lib/sysusers.d/fieldpost.conf
+		tmpfiles.conf usr/lib/tmpfiles.d/fieldpost.conf
+		udev.rules usr/lib/udev/rules.d/70-fieldpost.rules
+		completion.bash usr/share/bash-completion/completions/fieldpost
+		completion.zsh usr/share/zsh/vendor-completions/_fieldpost
+		completion.fish usr/share/fish/vendor_completions.d/fieldpost.fish
+		agent.1 usr/share/man/man1/fieldpost.1.gz
+		copyright usr/share/doc/fieldpost/copyright
+	END
+	zcat "$scratch/root/usr/share/doc/fieldpost/changelog.gz" | grep -q "^fieldpost ($(debian_version)) " || fail "$deb has the changelog of another version"
 	ls "$scratch/control" | tr '\n' ' ' | grep -qx 'conffiles control md5sums postinst postrm prerm ' || fail "$deb has other maintainer scripts"
+	for script in postinst prerm postrm; do
+		cmp "$scratch/control/$script" "deploy/$script" || fail "$deb has another $script"
+		sed -n 2p "deploy/$script" | grep -qx 'set -e' || fail "$script goes on after what fails"
+	done
 done
 
-# The maintainer scripts with every command of theirs replaced by one that only tells.
+# The maintainer scripts with every command of theirs replaced by one that only tells, and
+# fails when it is named by FAILS.
 mkdir "$scratch/stub"
 for command in systemd-sysusers systemd-tmpfiles update-alternatives udevadm deb-systemd-helper deb-systemd-invoke systemctl rm; do
-	printf '#!/bin/sh\necho "%s $*" >>"$CALLS"\n' "$command" >"$scratch/stub/$command"
+	printf '#!/bin/sh\necho "%s $*" >>"$CALLS"\n[ "${FAILS-}" != %s ]\n' "$command" "$command" >"$scratch/stub/$command"
 	chmod +x "$scratch/stub/$command"
 done
 shell=$(command -v sh)
-# calls SCRIPT ARGUMENT...: what it calls.
-calls() {
-	local script=$scratch/control/$1
+# script NAME ARGUMENT...: runs it; what it calls is in the file calls.
+script() {
+	local name=$1
 	shift
 	: >"$scratch/calls"
-	"$shell" -n "$script"
-	CALLS=$scratch/calls PATH=$scratch/stub "$shell" "$script" "$@" || fail "$script $* failed"
-	cat "$scratch/calls"
+	CALLS=$scratch/calls PATH=$scratch/stub "$shell" "$scratch/control/$name" "$@"
 }
-calls postinst configure '' >"$scratch/install"
+# calls SCRIPT ARGUMENT...: the same, and it must end well.
+calls() { script "$@" || fail "$* failed"; }
+calls postinst configure ''
 for want in 'systemd-sysusers fieldpost.conf' 'systemd-tmpfiles --create' 'update-alternatives --install /usr/bin/agent agent /usr/bin/fieldpost' \
-	'deb-systemd-helper unmask fieldpost.service' 'deb-systemd-helper .*fieldpost-keys.path'; do
-	grep -q -e "$want" "$scratch/install" || fail "an installation does not call: $want"
+	'deb-systemd-helper unmask fieldpost.service' 'deb-systemd-helper enable fieldpost.service' 'deb-systemd-helper enable fieldpost-keys.path'; do
+	grep -q -e "$want" "$scratch/calls" || fail "an installation does not call: $want"
 done
 for quiet in 'postinst triggered x' 'prerm upgrade 2' 'prerm failed-upgrade 1'; do
 	# shellcheck disable=SC2086 # several arguments
-	[ -z "$(calls $quiet | grep -v '^systemctl is-active ')" ] || fail "$quiet: calls $(cat "$scratch/calls")"
+	calls $quiet
+	! grep -v '^systemctl is-active ' "$scratch/calls" || fail "$quiet: calls this"
 done
-calls prerm remove | grep -q 'update-alternatives --remove agent' || fail 'remove leaves the other name'
+calls prerm remove
+grep -q 'update-alternatives --remove agent' "$scratch/calls" || fail 'remove leaves the other name'
 for keep in 'postrm remove' 'postrm upgrade 2' 'postrm disappear x 1' 'postrm abort-install'; do
 	# shellcheck disable=SC2086
-	! calls $keep | grep '^rm' || fail "$keep removes something"
+	calls $keep
+	! grep '^rm' "$scratch/calls" || fail "$keep removes something"
 done
-calls postrm purge | grep -qx 'rm -rf /var/lib/fieldpost /etc/fieldpost' || fail 'purge leaves something'
+calls postrm purge
+grep -qx 'rm -rf /var/lib/fieldpost /etc/fieldpost' "$scratch/calls" || fail 'purge leaves something'
+# What the agent cannot do without must fail; what a chroot does not have must not.
+for must in 'systemd-sysusers postinst configure' 'systemd-tmpfiles postinst configure' 'update-alternatives postinst configure' \
+	'update-alternatives prerm remove' 'rm postrm purge'; do
+	# shellcheck disable=SC2086
+	! FAILS=${must%% *} script ${must#* } || fail "${must#* } goes on without ${must%% *}"
+done
+for may in udevadm deb-systemd-helper deb-systemd-invoke systemctl; do
+	for call in 'postinst configure' 'prerm upgrade 2' 'prerm remove' 'postrm remove' 'postrm purge'; do
+		# shellcheck disable=SC2086
+		FAILS=$may calls $call
+	done
+done
 
 # Every user and group that the files name is there, or made by sysusers.d.
 grep -q '^u fieldpost ' deploy/sysusers.conf
@@ -115,6 +153,10 @@ for group in fieldpost i2c spi gpio dialout; do
 	grep -q "^$group:" "$scratch/sys/etc/group" || fail "no group $group after systemd-sysusers"
 done
 
+# What the devices and the folder of keys are created with is for their group, and for root.
+! grep -v -e '^#' -e 'GROUP="[a-z0-9]*", MODE="0660"$' deploy/udev.rules || fail 'a rule of udev gives a device to somebody else'
+echo 'd /etc/fieldpost/keys 0700 root root -' | same 'tmpfiles.d' <(grep -v '^#' deploy/tmpfiles.conf)
+
 # The unit: nothing that this systemd does not know, but for what 254 brought; and shut in.
 cp deploy/fieldpost.service deploy/fieldpost-keys.* "$scratch/"
 sed -i 's|^ExecStart=/usr/bin/fieldpost|ExecStart=/bin/true|' "$scratch/fieldpost.service"
@@ -123,5 +165,65 @@ systemd-analyze verify --man=no "$scratch/fieldpost.service" "$scratch/fieldpost
 [ ! -s "$scratch/verify" ] || { cat "$scratch/verify"; fail 'systemd has complaints'; }
 systemd-analyze security --offline=true --no-pager --threshold=20 deploy/fieldpost.service >"$scratch/security" 2>&1 ||
 	{ cat "$scratch/security"; fail 'the unit is exposed to more than 2.0'; }
+
+# The sum leaves room, so that a line could go unnoticed: what is open is told one by one. The agent
+# has a network, devices, neighbours and programs of others to run; /proc it reads as a sensor.
+cat >"$scratch/open" <<'EOT'
+DeviceAllow=
+IPAddressDeny=
+MemoryDenyWriteExecute=
+PrivateDevices=
+PrivateMounts=
+PrivateNetwork=
+PrivateUsers=
+ProcSubset=
+RestrictAddressFamilies=~AF_(INET|INET6)
+RestrictAddressFamilies=~AF_NETLINK
+RestrictAddressFamilies=~AF_UNIX
+RootDirectory=/RootImage=
+UMask=
+EOT
+systemd-analyze security --offline=true --no-pager --json=short deploy/fieldpost.service 2>/dev/null | tr '{' '\n' |
+	sed -n 's/^"set":false,"name":"\([^"]*\)".*/\1/p' | LC_ALL=C sort | same 'the unit leaves something else open' "$scratch/open"
+
+# What it does not rate: that systemd hears of the agent, watches it, bounds it, keeps its files
+# from others and hands it the keys; and that both unit and udev let it at every kind of device.
+while read -r line; do
+	grep -qxF -e "$line" deploy/fieldpost.service || fail "the unit has lost $line"
+done <<'EOT'
+StartLimitIntervalSec=0
+Type=notify
+NotifyAccess=main
+ExecStart=/usr/bin/fieldpost run --config /etc/fieldpost/agent.toml
+Environment=FIELDPOST_REBOOT_FILE=%t/fieldpost/reboot
+WatchdogSec=2min
+Restart=always
+RestartSec=5s
+RestartSteps=8
+RestartMaxDelaySec=5min
+KillMode=mixed
+OOMPolicy=continue
+TimeoutStopSec=20s
+SystemCallErrorNumber=EPERM
+Group=fieldpost
+UMask=0027
+StateDirectory=fieldpost
+StateDirectoryMode=0750
+RuntimeDirectory=fieldpost
+LoadCredential=keys:/etc/fieldpost/keys
+SetCredential=keys:none
+DevicePolicy=closed
+MemoryHigh=160M
+MemoryMax=224M
+TasksMax=128
+WantedBy=multi-user.target
+EOT
+for pair in i2c-dev:char-i2c spidev:char-spi gpio:char-gpiochip watchdog:char-watchdog misc:/dev/watchdog; do
+	grep -q "^SUBSYSTEM==\"${pair%:*}\"" deploy/udev.rules || fail "no rule of udev for ${pair%:*}"
+	grep -qx "DeviceAllow=${pair#*:} rw" deploy/fieldpost.service || fail "the unit does not allow ${pair#*:}"
+done
+for port in S AMA ACM USB; do
+	grep -qx "DeviceAllow=char-tty$port rw" deploy/fieldpost.service || fail "the unit does not allow char-tty$port"
+done
 grep Overall "$scratch/security" | sed 's/^[^O]*//'
 echo "${#binaries[@]} binaries with their bills, 3 packages, $(dpkg-deb -f "$deb" Version)"
