@@ -35,5 +35,5 @@ func forbiddenHint() string {
 	if os.Getenv(credentialsVar) != "" {
 		return "as root, see that it is there: ls -l; then systemctl restart fieldpost, which hands it over"
 	}
-	return "let the user the agent runs as have it: chown or chgrp"
+	return "ask again as root or as the agent's user; if that user is refused too, let it have the file: chown or chgrp"
 }

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"fieldpost/internal/config"
@@ -50,6 +51,10 @@ func TestForbiddenHint(t *testing.T) {
 	t.Setenv(credentialsVar, t.TempDir())
 	if under := forbidden(); alone == under || alone == "hint" || under == "hint" {
 		t.Errorf("alone %q, under systemd %q", alone, under)
+	}
+	// Whoever asks as somebody else must not be sent to open the folder of keys first.
+	if !strings.HasPrefix(alone, "ask again as root") {
+		t.Errorf("alone %q", alone)
 	}
 	if other := newFault("hub.key_file", "hint", errors.New("empty")).hint; other != "hint" {
 		t.Errorf("another fault: %q", other)

@@ -201,7 +201,7 @@ func (c *Client) explain(err error) error {
 	case errors.As(err, &stranger):
 		return fmt.Errorf("no agent answers at %s: %w", c.Path, err)
 	case dialing && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)):
-		return hinted{fmt.Errorf("%w at %s: %w", ErrNoAgent, c.Path, op.Err), "start it with agent run, or name its socket with --socket"}
+		return hinted{fmt.Errorf("%w at %s: %w", ErrNoAgent, c.Path, op.Err), "start it with agent run or systemctl start fieldpost, or name its --socket"}
 	case dialing && errors.Is(err, fs.ErrPermission):
 		return hinted{fmt.Errorf("socket %s: %w", c.Path, op.Err), "run it as root or as a member of the socket's group"}
 	case errors.Is(err, context.DeadlineExceeded):
