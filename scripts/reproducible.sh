@@ -32,9 +32,17 @@ make() {
 (umask 022 && export TZ=UTC LC_ALL=C && make first '' "$@")
 (umask 077 && export TZ=Pacific/Auckland LC_ALL=C.UTF-8 && make a/second/place "$scratch/cache" "$@")
 
+differ() { ! diff -rq "$scratch/first/dist" "$scratch/a/second/place/dist"; }
 [ -n "$(ls "$scratch/first/dist")" ] # nothing is like nothing
-if ! diff -rq "$scratch/first/dist" "$scratch/a/second/place/dist"; then
+if differ; then
 	echo 'reproducible: two builds of the same sources differ' >&2
 	exit 1
 fi
+# What cannot find a difference finds none.
+for file in "$scratch/a/second/place/dist"/*; do
+	cp "$file" "$scratch/kept"
+	printf . >>"$file"
+	differ >"$scratch/log" || { echo "reproducible: one byte more in $file went unnoticed" >&2; exit 1; }
+	mv "$scratch/kept" "$file"
+done
 (cd "$scratch/first/dist" && sha256sum -- *)
