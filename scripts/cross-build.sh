@@ -39,8 +39,9 @@ for package in $hot; do inline="$inline -gcflags=$package="; done
 # HTTP/2 is left out: no HTTP here has a use for it, and the code weighs as much
 # as all drivers.
 build() {
-	gcflags=
-	[ "$1" != agent ] || gcflags=$inline
+	gcflags=$inline
+	# What is the same in both is then compiled once; the hub's own code is no part of a gateway.
+	[ "$1" != hub ] || gcflags="$inline -gcflags=fieldpost/...="
 	# shellcheck disable=SC2086 # several flags
 	GOARCH=$2 GOARM=$3 go build -trimpath -tags nethttpomithttp2 -buildvcs=false $gcflags -ldflags "$4 -X main.version=$version -X main.built=$built" -o "$5" "./cmd/$1"
 }
@@ -57,10 +58,11 @@ release() {
 
 # materials BINARY: what it is made of, by its own word. Left out is what would differ
 # from one build to the next: serial number, time of day, hashes of the tool. That asks
-# the environment what the binary is for, so it is built before for where it runs.
+# the environment what the binary is for, so it is built before for where it runs, and
+# as tests are built, which have the standard library compiled already.
 bill=
 materials() {
-	[ -n "$bill" ] || bill=$(env -u GOOS GOFLAGS=-trimpath go tool -n -modfile=tools/release/go.mod cyclonedx-gomod)
+	[ -n "$bill" ] || bill=$(env -u GOOS -u CGO_ENABLED go tool -n -modfile=tools/release/go.mod cyclonedx-gomod)
 	case $1 in
 	*-armv[67]) arch=arm ;;
 	*) arch=${1##*-} ;;

@@ -24,10 +24,16 @@ gzip -9n <deploy/agent.1 >"$STAGE/fieldpost.1.gz"
 	echo " -- The fieldpost authors <maintainers@fieldpost.invalid>  $(LC_ALL=C TZ=UTC git log -1 --format=%cd --date=format-local:'%a, %d %b %Y %H:%M:%S +0000' 2>/dev/null || echo 'Tue, 01 Jan 1980 00:00:00 +0000')"
 } | gzip -9n >"$STAGE/changelog.gz"
 
+# Built as tests are, which have the standard library compiled already.
+nfpm=$(env -u GOOS -u GOARCH -u CGO_ENABLED GOFLAGS= go tool -n -modfile=tools/release/go.mod nfpm)
+
 [ $# -gt 0 ] || set -- arm6 arm64 amd64
+running=
 for ARCH in "$@"; do
 	BINARY=dist/agent-linux-$(echo "$ARCH" | sed 's/^arm\([67]\)$/armv\1/')
 	export ARCH BINARY
 	[ -e "$BINARY" ] || { echo "package: $BINARY is not there: scripts/cross-build.sh makes it" >&2; exit 1; }
-	env -u GOOS -u GOARCH GOFLAGS=-trimpath go tool -modfile=tools/release/go.mod nfpm package --config deploy/nfpm.yaml --packager deb --target dist/
+	"$nfpm" package --config deploy/nfpm.yaml --packager deb --target dist/ &
+	running="$running $!"
 done
+for process in $running; do wait "$process"; done
