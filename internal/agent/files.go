@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"fieldpost/board"
 	"fieldpost/internal/clock"
@@ -24,7 +25,7 @@ func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
 		add(newFault("hub.connection_string_file", hintNoHub, errors.New("not set")))
 	} else {
 		id, faults := assemble(hub)
-		for _, f := range append(faults, stale(hub, id, now)...) {
+		for _, f := range slices.Concat(faults, cut(hub, id), stale(hub, id, now)) {
 			add(f)
 		}
 	}
@@ -79,6 +80,18 @@ func CheckClock(now clock.Stamp) []config.Problem {
 // knows its hub. Those that are not configured are empty.
 func HubFiles(hub config.Hub) []string {
 	return []string{hub.ConnectionStringFile, hub.CAFile, hub.CertificateFile, hub.KeyFile, hub.SASTokenFile, hub.ProxyCredentialsFile}
+}
+
+// cut tells of a key that has lost its end on the way here.
+func cut(hub config.Hub, id uplink.Identity) []*fault {
+	if id.Key.IsZero() {
+		return nil
+	}
+	if err := id.Key.CheckSize(); err != nil {
+		return []*fault{newFault("hub.connection_string_file", "copy the whole line from the hub's registry; what is missing is at its end",
+			fmt.Errorf("%s: %w", hub.ConnectionStringFile, err))}
+	}
+	return nil
 }
 
 // stale tells of a certificate or a token whose time is not now, unless nobody

@@ -79,7 +79,7 @@ func TestBadIdentityFiles(t *testing.T) {
 	_, expired, expiredKey := issue(t, noon.Add(-24*time.Hour))
 	_, young, youngKey := issue(t, noon.Add(24*time.Hour))
 	const x509 = "HostName=h;DeviceId=gw;x509=true"
-	const sas = "HostName=h;DeviceId=gw;SharedAccessKey=a2V5"
+	const sas = "HostName=h;DeviceId=gw;SharedAccessKey=a2V5IG9mIHRoZSBkZXZpY2U="
 	const pair = "certificate_file = \"cert\"\nkey_file = \"key\"\n"
 	token := func(ends string) string { return "SharedAccessSignature sr=h&sig=c2VjcmV0&se=" + ends }
 	for _, c := range []struct {
@@ -94,6 +94,7 @@ func TestBadIdentityFiles(t *testing.T) {
 		{"good token", "HostName=h;DeviceId=gw", "sas_token_file = \"token\"\n", map[string][]byte{"token": []byte(token("4102444800") + "\n")}, "", "", "", true},
 		{"certificate not configured", x509, "", nil, "hub.connection_string_file", "no certificate is configured", "hub.certificate_file", false},
 		{"nothing to prove it", "HostName=h;DeviceId=gw", "", nil, "hub.connection_string_file", "no SharedAccessKey", "primary connection string", false},
+		{"key without its end", "HostName=h;DeviceId=gw;SharedAccessKey=a2V5", "", nil, "hub.connection_string_file", "SharedAccessKey has 3 bytes", "copy the whole line", true},
 		{"module", sas + ";ModuleId=m", "", nil, "hub.connection_string_file", "module: not supported", "device's", false},
 		{"certificate missing", x509, pair, map[string][]byte{"key": key}, "hub.certificate_file", "cert: no such file", "issued for this device", false},
 		{"key missing", x509, pair, map[string][]byte{"cert": cert}, "hub.key_file", "key: no such file", "private key", false},

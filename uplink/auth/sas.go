@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -57,6 +58,15 @@ func (k Key) Sign(resource, policy string, expiry time.Time) Token {
 		text += "&skn=" + escape(policy)
 	}
 	return Token{hidden{newSecret([]byte(text))}}
+}
+
+// CheckSize tells of a key that no hub has: one brought by somebody has 16 to 64
+// bytes there, and one that was cut short on the way may still be base64.
+func (k Key) CheckSize() error {
+	if n := len(k.secret.bytes()); n < 16 || n > 64 {
+		return fmt.Errorf("SharedAccessKey has %d bytes, and those of a hub have 16 to 64", n)
+	}
+	return nil
 }
 
 func (k Key) mac(text string) []byte {

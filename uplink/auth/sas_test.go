@@ -68,6 +68,14 @@ func TestTokenVerifies(t *testing.T) {
 	}
 }
 
+func TestCheckSize(t *testing.T) {
+	for n, ok := range map[int]bool{1: false, 15: false, 16: true, 32: true, 64: true, 65: false} {
+		if err := auth.NewKey(make([]byte, n)).CheckSize(); (err == nil) != ok {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
 func TestParseKeyAndToken(t *testing.T) {
 	for _, s := range []string{"", "not base64!", "YWJj!", "===="} {
 		if _, err := auth.ParseKey(s); !errors.Is(err, auth.ErrBadKey) {
