@@ -95,7 +95,7 @@ done
 scripts/package.sh
 
 if command -v sha256sum >/dev/null; then sum='sha256sum'; else sum='shasum -a 256'; fi
-(cd dist && LC_ALL=C && export LC_ALL && $sum -- * >../SHA256SUMS.new && mv ../SHA256SUMS.new SHA256SUMS)
+(cd dist && LC_ALL=C && export LC_ALL && $sum -- agent-* fieldpost_* hub-* >../SHA256SUMS.new && mv ../SHA256SUMS.new SHA256SUMS)
 
 echo "version $version, $(go env GOVERSION)"
 for f in dist/agent-linux-* dist/hub-linux-* dist/*.deb; do

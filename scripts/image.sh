@@ -4,10 +4,9 @@
 # Needs Go, e2fsprogs, dosfstools, mtools and gzip; no root. scripts/cross-build.sh comes
 # first, or AGENT=FILE names another agent for linux/arm64.
 #
-# What gokrazy's packer takes from the clock is the time of the commit, or
-# SOURCE_DATE_EPOCH. With the same agent, Go version and certificates of this
-# machine's system, two images have the same files but for the list of what was
-# built (/etc/gokrazy/sbom.json), which names the folder it was built in.
+# The same agent, commit (or SOURCE_DATE_EPOCH) and Go version give the same bytes in
+# every folder: scripts/proof.sh build-reproducible. Versions of the tools named above
+# that write a file system otherwise, or compress otherwise, do not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,13 +30,28 @@ epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1700000
 
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-export GOFLAGS=-mod=readonly GOEXPERIMENT='' GOWORK=off
+instance=$work/instances/fieldpost
+export GOFLAGS=-mod=readonly GOEXPERIMENT='' GOWORK=off GOARM64=v8.0 GOFIPS140=off
 
-# The packer asks the clock for the dates of files; its clock is the commit.
+# The packer asks the clock, and the files it copies, for the dates of files; here all
+# are that of the commit. It lists what is on the card by the folders it was found in;
+# here they are those of the instance. It puts the authorities on the card that the
+# system it runs on trusts, a company's own among them; here they are Mozilla's, of the
+# version in go.mod.
 tools=$(cd deploy/image && realpath "$(go list -f '{{.Dir}}' github.com/gokrazy/tools/packer)/..")
 cp -r "$tools" "$work/tools"
 chmod -R u+w "$work/tools"
-sed -i "s/time\.Now()/time.Unix($epoch, 0).UTC()/" "$work"/tools/internal/packer/{write,packerprepare}.go
+amend() { # FILE EXPRESSION: what is not there any more is an error
+	local file=$work/tools/internal/packer/$1
+	cp "$file" "$work/before"
+	sed -i "$2" "$file"
+	! cmp -s "$file" "$work/before" || { echo "image: gokrazy's $1 is another: look at its changes" >&2; exit 1; }
+}
+printf 'package packer\n\nimport "time"\n\nfunc commitTime(...any) time.Time { return time.Unix(%s, 0).UTC() }\n' "$epoch" >"$work/tools/internal/packer/commit.go"
+amend packerprepare.go 's/time\.Now()/commitTime()/'
+amend write.go 's/time\.Now()/commitTime()/; s/\(st\|info\)\.ModTime()/commitTime(\1)/'
+amend sbom.go "s#Path: \(cfg\.Meta\.Path\|fi\.FromHost\),#Path: strings.TrimPrefix(\1, \"$instance/\"),#"
+amend packerprepare.go 's/pack\.findSystemCertsPEM()/xrf(), error(nil)/'
 cp deploy/image/go.mod "$work/packer.mod"
 cp deploy/image/go.sum "$work/packer.sum"
 (
@@ -48,21 +62,23 @@ cp deploy/image/go.sum "$work/packer.sum"
 
 # The packages of the card are built in a copy of the module, whose go.mod says
 # which versions.
-instance=$work/instances/fieldpost
 mkdir -p "$instance/builddir"
 cp -r deploy/image/{go.mod,go.sum,image.go,start} "$instance/builddir"
-cp deploy/image/{config.json,waiting.toml} "$instance"
+install -m 0644 deploy/image/{config.json,waiting.toml} "$instance"
 install -m 0755 "$agent" "$instance/agent"
 find "$instance" -exec touch -d "@$epoch" {} +
 
 mkdir -p dist
 rm -f "$image" "$image.gz" "$image.SHA256SUMS"
 truncate -s "$size" "$image"
-(cd "$work" && GOFLAGS="-mod=readonly -buildvcs=false -trimpath" "$work/gok" -i fieldpost --parent_dir "$work/instances" \
+# What a person has set for cards of gokrazy in general is not for this one: without a
+# home it is not found.
+(cd "$work" && GOENV=$(go env GOENV) GOMODCACHE=$(go env GOMODCACHE) GOCACHE=$(go env GOCACHE) && export GOENV GOMODCACHE GOCACHE &&
+	env -u XDG_CONFIG_HOME HOME="$work" GOFLAGS="-mod=readonly -buildvcs=false -trimpath" "$work/gok" -i fieldpost --parent_dir "$work/instances" \
 	overwrite --full "$image" --target_storage_bytes="$size") >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 
 # The packer makes a boot file system with no room for one file more.
-export SOURCE_DATE_EPOCH=$epoch MTOOLS_SKIP_CHECK=1
+export SOURCE_DATE_EPOCH=$epoch MTOOLS_SKIP_CHECK=1 TZ=UTC # FAT keeps local time
 mkdir "$work/boot"
 mcopy -smn -i "$image@@$boot_at" '::*' "$work/boot"
 mkdir "$work/boot/fieldpost"

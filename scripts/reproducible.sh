@@ -5,7 +5,7 @@
 #
 # The first build may use the ordinary cache, and the second begins with an empty one.
 # With names, agents are packed too, by a packer out of the ordinary cache both times:
-# it is no part of what is released.
+# it is no part of what is released. With the agent for arm64 comes the SD card.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
@@ -27,6 +27,7 @@ make() {
 		agent-linux-a*64) scripts/package.sh "${binary##*-}" ;;
 		esac >"$scratch/log"
 	done
+	[ ! -e dist/agent-linux-arm64 ] || GOCACHE=${cache:-$ordinary} scripts/image.sh >"$scratch/log"
 }
 
 (umask 022 && export TZ=UTC LC_ALL=C && make first '' "$@")
