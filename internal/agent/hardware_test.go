@@ -112,6 +112,32 @@ func TestUndervoltage(t *testing.T) {
 	})
 }
 
+// What cannot be read any more is not told as it was, and is no fault that began.
+func TestBoardThatStopsTelling(t *testing.T) {
+	p := newPi(t)
+	r := New(load(t, ""), Parts{Root: p.root})
+	h := r.hardware
+	p.flags("0x10001")
+	h.look()
+	if b := h.shown(); b.Supply == nil || b.Supply.Undervoltage.Times != 1 || b.TemperatureC == nil {
+		t.Fatalf("at first: %+v", b)
+	}
+	p.flags("0x1000000ff") // more bits than there are
+	p.put("sys/class/thermal/thermal_zone0/temp", "junk\n")
+	h.look()
+	if b := h.shown(); b.Supply != nil || b.TemperatureC != nil {
+		t.Errorf("unreadable: %+v, supply %+v", b, b.Supply)
+	}
+	if h.times != [4]uint64{1} || h.supply.Flags != 0x10001 {
+		t.Errorf("what could not be read was taken up: %v times, flags %#x", h.times, h.supply.Flags)
+	}
+	p.flags("0x10001")
+	h.look()
+	if b := h.shown(); b.Supply == nil || b.Supply.Undervoltage.Times != 1 {
+		t.Errorf("as before: supply %+v", b.Supply)
+	}
+}
+
 func TestVerdictOnTheBoard(t *testing.T) {
 	hot := 85.0
 	for _, c := range []struct {

@@ -154,7 +154,7 @@ func TestStallIsRecalled(t *testing.T) {
 		}
 		records, err := r.store.Peek(context.Background(), store.Alarm, 100)
 		if err != nil || !slices.ContainsFunc(records, func(rec store.Record) bool {
-			return rec.Props["event"] == "loop-stalled" && strings.Contains(string(rec.Body), "committing")
+			return rec.Props["event"] == "loop-stalled" && strings.Contains(string(rec.Body), "committing") && strings.Contains(string(rec.Body), "board was reset") == c.reset
 		}) {
 			t.Errorf("no event among %d records, %v", len(records), err)
 		}

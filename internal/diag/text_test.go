@@ -8,6 +8,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -127,6 +129,40 @@ func TestValueText(t *testing.T) {
 	for unit, want := range map[string]string{"Cel": "1 Cel", "1": "1", "": "1"} {
 		if got := (Value{Value: 1, Unit: unit}).Text(); got != want {
 			t.Errorf("unit %q: %q, want %q", unit, got, want)
+		}
+	}
+}
+
+// What the board tells is printed where there is something to tell.
+func TestBoardText(t *testing.T) {
+	warm := 52.5
+	for _, c := range []struct {
+		b    Board
+		want string // of these lines: processor, supply, card, life, before
+	}{
+		{Board{Arch: "arm"}, ""},
+		{Board{Arch: "arm", TemperatureC: &warm}, "processor: 52.5 °C"},
+		{Board{Arch: "arm", Supply: &Supply{}}, ""},
+		{Board{Arch: "arm", Supply: &Supply{Undervoltage: Flag{Times: 2}}}, "supply: too low 2 times since the start; since boot: too low false, throttled false"},
+		{Board{Arch: "arm", Supply: &Supply{Undervoltage: Flag{SinceBoot: true}}}, "supply: too low 0 times since the start; since boot: too low true, throttled false"},
+		{Board{Arch: "arm", Supply: &Supply{Throttled: Flag{SinceBoot: true}}}, "supply: too low 0 times since the start; since boot: too low false, throttled true"},
+		{Board{Arch: "arm", Cards: []Card{{Disk: "mmcblk0", Type: "SD"}}}, "card mmcblk0: SD , manufacturer , made"},
+		{Board{Arch: "arm", Cards: []Card{{Disk: "mmcblk0", Type: "SD", LifeUsed: 30}}}, "card mmcblk0: SD , manufacturer , made|  30 % of its life is used"},
+		{Board{LastStall: &Stall{Loops: []string{"link"}}}, "before this start: link had stalled, agent killed"},
+		{Board{LastStall: &Stall{Reset: true}}, "before this start: a loop had stalled, board reset"},
+	} {
+		var b strings.Builder
+		if err := WriteStatus(&b, Status{Board: c.b}); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for line := range strings.Lines(b.String()) {
+			if first, _, _ := strings.Cut(strings.TrimSpace(line), " "); slices.Contains([]string{"processor:", "supply:", "card", "before", "30", "0"}, first) {
+				got = append(got, strings.TrimSuffix(line, "\n"))
+			}
+		}
+		if strings.Join(got, "|") != c.want {
+			t.Errorf("%+v: %q, want %q", c.b, got, c.want)
 		}
 	}
 }
