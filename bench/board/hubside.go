@@ -139,16 +139,7 @@ func (b *bed) kept(ctx context.Context) (ids []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for d := json.NewDecoder(strings.NewReader(a.Out)); d.More(); {
-		var r struct {
-			MessageID string `json:"message_id"`
-		}
-		if err := d.Decode(&r); err != nil {
-			return nil, fmt.Errorf("agent fsck --salvage: %w", err)
-		}
-		ids = append(ids, r.MessageID)
-	}
-	return ids, nil
+	return desk.Salvaged([]byte(a.Out))
 }
 
 // gaps compares the grid of each sensor with what had arrived when it was asked for its

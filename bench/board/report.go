@@ -27,12 +27,6 @@ func (r *report) check(what, expected, seen string, good bool) {
 	r.add(what, expected, seen, verdict)
 }
 
-// skip adds a line for what this machine cannot show, and why.
-func (r *report) skip(what, why string) {
-	r.add(what, "-", why, "skipped")
-	fmt.Printf("SKIPPED: %s: %s\n", what, why)
-}
-
 func (r *report) add(cells ...string) {
 	r.rows = append(r.rows, [4]string(cells))
 	fmt.Printf("%4.0f s  %s\n", time.Since(r.began).Seconds(), strings.Join(cells, "  "))

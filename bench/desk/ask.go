@@ -65,12 +65,22 @@ func (a *Agent) Drained(ctx context.Context, depth uint64) (Counts, error) {
 func (a *Agent) Kept(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, a.Binary, "fsck", "--store", filepath.Join(a.Dir, "state"), "--salvage", "-").Output()
+	return Kept(ctx, a.Binary, filepath.Join(a.Dir, "state"))
+}
+
+// Kept returns the message-ids in a store, of which this agent is asked that does not
+// run there.
+func Kept(ctx context.Context, binary, store string) ([]string, error) {
+	out, err := exec.CommandContext(ctx, binary, "fsck", "--store", store, "--salvage", "-").Output()
 	if err != nil {
 		return nil, fmt.Errorf("agent fsck: %w", err)
 	}
-	var ids []string
-	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
+	return Salvaged(out)
+}
+
+// Salvaged returns the message-ids in what agent fsck --salvage - has printed.
+func Salvaged(records []byte) (ids []string, err error) {
+	for d := json.NewDecoder(bytes.NewReader(records)); d.More(); {
 		var r struct {
 			MessageID string `json:"message_id"`
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"fieldpost/bench/desk"
 )
 
 // Where scripts/image.sh puts the boot partition and the permanent one, in bytes.
@@ -19,6 +20,13 @@ const (
 	bootAt      = 4194304
 	bootBytes   = 104857600
 	permanentAt = 1157627904
+)
+
+const (
+	tree   = "bcm2710-rpi-3-b.dtb"
+	report = "fieldpost-error.txt"
+
+	toProvision = "still to provision, all files on the boot partition"
 )
 
 // card is an SD card, and what of it the firmware of a real board would load.
@@ -29,28 +37,55 @@ type card struct {
 	boots int
 }
 
-// newCard copies the image and puts files into the folder on its boot partition.
-func newCard(ctx context.Context, o options, given map[string]string) (*card, error) {
-	c := &card{options: o, file: filepath.Join(o.work, "card.img"), given: given}
+// newCard copies the image.
+func newCard(ctx context.Context, o options) (*card, error) {
+	c := &card{options: o, file: filepath.Join(o.work, "card.img")}
 	if err := command(ctx, "cp", "--sparse=always", o.image, c.file); err != nil {
 		return nil, err
 	}
-	for name, text := range given {
-		path := filepath.Join(o.work, name)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			return nil, err
-		}
-		if err := command(ctx, "mcopy", "-i", c.bootFS(), path, "::fieldpost/"+name); err != nil {
-			return nil, err
-		}
-	}
-	for _, name := range []string{"vmlinuz", "bcm2710-rpi-3-b.dtb", "cmdline.txt"} {
+	for _, name := range []string{"vmlinuz", tree, "cmdline.txt"} {
 		if err := command(ctx, "mcopy", "-n", "-i", c.bootFS(), "::"+name, o.work); err != nil {
 			return nil, err
 		}
 	}
 	// What dtparam=i2c_arm=on in config.txt has the firmware do.
-	return c, command(ctx, "fdtput", "-t", "s", c.path("bcm2710-rpi-3-b.dtb"), "/soc/i2c@7e804000", "status", "okay")
+	if err := command(ctx, "fdtput", "-t", "s", c.path(tree), "/soc/i2c@7e804000", "status", "okay"); err != nil {
+		return nil, err
+	}
+	// The model has no chip at which a Raspberry Pi 3 has its lights.
+	if err := command(ctx, "fdtput", "-r", c.path(tree), "/leds/led-pwr"); err != nil {
+		return nil, err
+	}
+	pins, err := exec.CommandContext(ctx, "fdtget", "-t", "x", c.path(tree), "/soc/gpio@7e200000", "phandle").Output()
+	if err != nil {
+		return nil, fmt.Errorf("fdtget %s: %w", tree, err)
+	}
+	return c, command(ctx, "fdtput", "-t", "x", c.path(tree), "/leds/led-act", "gpios", strings.TrimSpace(string(pins)), strconv.FormatInt(lightPin, 16), "0")
+}
+
+// put puts files into the folder on the boot partition, in place of those given before.
+func (c *card) put(ctx context.Context, given map[string]string) error {
+	c.given = given
+	for name, text := range given {
+		path := c.path(name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return err
+		}
+		if err := command(ctx, "mcopy", "-o", "-i", c.bootFS(), path, "::fieldpost/"+name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// told is what the gateway tells on the boot partition; nothing when there is no such file.
+func (c *card) told(ctx context.Context) (string, error) {
+	files, err := exec.CommandContext(ctx, "mdir", "-b", "-i", c.bootFS(), "::").Output()
+	if err != nil || !strings.Contains(string(files), report) {
+		return "", err
+	}
+	text, err := exec.CommandContext(ctx, "mtype", "-i", c.bootFS(), "::"+report).Output()
+	return string(text), err
 }
 
 func (c *card) path(name string) string { return filepath.Join(c.work, name) }
@@ -71,7 +106,7 @@ func (c *card) provisioned(ctx context.Context, dir string) (string, error) {
 				return "half", nil
 			}
 		}
-		return "still to provision, all files on the boot partition", nil
+		return toProvision, nil
 	}
 	if err != nil {
 		return "", err
@@ -86,24 +121,11 @@ func (c *card) provisioned(ctx context.Context, dir string) (string, error) {
 }
 
 // kept are the message-ids in the store on the card.
-func (c *card) kept(ctx context.Context, dir string) (ids []string, err error) {
+func (c *card) kept(ctx context.Context, dir string) ([]string, error) {
 	if err := c.look(ctx, dir); err != nil {
 		return nil, err
 	}
-	out, err := exec.CommandContext(ctx, c.agent, "fsck", "--store", filepath.Join(dir, "var", "lib", "fieldpost"), "--salvage", "-").Output()
-	if err != nil {
-		return nil, fmt.Errorf("agent fsck: %w", err)
-	}
-	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
-		var r struct {
-			MessageID string `json:"message_id"`
-		}
-		if err := d.Decode(&r); err != nil {
-			return nil, fmt.Errorf("agent fsck --salvage: %w", err)
-		}
-		ids = append(ids, r.MessageID)
-	}
-	return ids, nil
+	return desk.Kept(ctx, c.agent, filepath.Join(dir, "var", "lib", "fieldpost"))
 }
 
 // look brings what is on the permanent partition, as the kernel would find it, into

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -11,13 +12,15 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
 // guest is a board that runs from the card until its power is cut.
 type guest struct {
 	qemu    *exec.Cmd
-	socket  string
+	socket  string // of QEMU's monitor
+	pins    string // of its protocol for tests
 	cutOnce sync.Once
 
 	mu    sync.Mutex
@@ -40,12 +43,16 @@ func (c *card) boot(ctx context.Context) (*guest, error) {
 		}
 	}
 	c.boots++
-	g := &guest{socket: c.path("monitor" + strconv.Itoa(c.boots)), more: make(chan struct{}, 1)}
-	args := []string{"-M", "raspi3b", "-kernel", c.path("vmlinuz"), "-dtb", c.path("bcm2710-rpi-3-b.dtb"),
+	g := &guest{socket: c.path("monitor" + strconv.Itoa(c.boots)), pins: c.path("pins" + strconv.Itoa(c.boots)), more: make(chan struct{}, 1)}
+	args := []string{"-M", "raspi3b", "-kernel", c.path("vmlinuz"), "-dtb", c.path(tree),
 		"-drive", "if=sd,format=raw,file=" + c.file,
+		// Time goes by instructions, 4 ns each: there is an interrupt of the USB host each
+		// millisecond, and with little of a processor no time for anything else.
+		"-icount", "shift=2,sleep=on",
 		// The model's watchdog fires as soon as it is armed.
 		"-append", "console=ttyAMA1,115200 initcall_blacklist=bcm2835_wdt_driver_init " + strings.Join(kept, " "),
 		"-display", "none", "-no-reboot", "-serial", "stdio", "-monitor", "unix:" + g.socket + ",server=on,wait=off",
+		"-qtest", "unix:" + g.pins + ",server=on,wait=off", "-qtest-log", "none",
 		"-device", "tmp105,id=t0,address=0x48,bus=i2c-bus.1", "-netdev", "user,id=n0", "-device", "usb-net,netdev=n0"}
 	if c.share != "" {
 		args = append(args, "-L", c.share)
@@ -56,6 +63,7 @@ func (c *card) boot(ctx context.Context) (*guest, error) {
 		return nil, err
 	}
 	g.qemu.Stderr = os.Stderr
+	g.qemu.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := g.qemu.Start(); err != nil {
 		return nil, err
 	}
@@ -109,39 +117,82 @@ func (g *guest) says(text string) error {
 	}
 }
 
-// monitor gives QEMU an order.
-func (g *guest) monitor(order string) error {
+// heard is how often a text was on the console.
+func (g *guest) heard(text string) (times int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, l := range g.lines {
+		times += strings.Count(l, text)
+	}
+	return times
+}
+
+// monitor gives QEMU an order and returns what it says.
+func (g *guest) monitor(order string) (string, error) {
+	m, err := g.open()
+	if err != nil {
+		return "", err
+	}
+	defer m.Close()
+	return m.order(order)
+}
+
+// monitor is a connection to QEMU's monitor.
+type monitor struct{ net.Conn }
+
+const prompt = "(qemu) "
+
+func (g *guest) open() (monitor, error) {
 	conn, err := net.Dial("unix", g.socket)
 	if err != nil {
-		return err
+		return monitor{}, err
 	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(hang))
-	const prompt = "(qemu) "
-	if _, err := until(conn, prompt); err != nil {
-		return err
+	m := monitor{conn}
+	_ = m.SetDeadline(time.Now().Add(hang))
+	if _, err := until(m, prompt); err != nil {
+		m.Close()
+		return monitor{}, err
 	}
-	if _, err := io.WriteString(conn, order+"\n"); err != nil {
-		return err
+	return m, nil
+}
+
+func (m monitor) order(order string) (string, error) {
+	_ = m.SetDeadline(time.Now().Add(hang))
+	if _, err := io.WriteString(m, order+"\n"); err != nil {
+		return "", err
 	}
-	said, err := until(conn, prompt)
+	said, err := until(m, prompt)
 	if err == nil && strings.Contains(said, "Error") {
 		err = fmt.Errorf("%s: %s", order, said)
 	}
-	return err
+	return said, err
 }
 
-// until reads up to a text.
+// word reads 32 bits at an address of the board.
+func (m monitor) word(at uint32) (word uint32, err error) {
+	said, err := m.order(fmt.Sprintf("xp /1xw %#x", at))
+	if err != nil {
+		return 0, err
+	}
+	_, text, _ := strings.Cut(said, fmt.Sprintf("%x: ", at))
+	if _, err := fmt.Sscan(text, &word); err != nil {
+		return 0, fmt.Errorf("the word at %#x: %q: %w", at, said, err)
+	}
+	return word, nil
+}
+
+// until reads up to a text that nothing follows until it is answered.
 func until(r io.Reader, end string) (string, error) {
-	var text strings.Builder
-	b := make([]byte, 1)
-	for !strings.HasSuffix(text.String(), end) {
-		if _, err := r.Read(b); err != nil {
+	var text []byte
+	b := make([]byte, 4096)
+	for !bytes.HasSuffix(text, []byte(end)) {
+		n, err := r.Read(b)
+		if err != nil {
 			return "", err
 		}
-		text.Write(b)
+		text = append(text, b[:n]...)
 	}
-	return text.String(), nil
+	return string(text), nil
 }
 
 // cut takes the power away.

@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"fieldpost/bench/desk"
@@ -40,7 +41,7 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "of the moments of the cuts")
 	table := flag.String("table", "", "`file` that gets the table")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	p := &proof{options: o, durable: map[string]bool{}, random: rand.New(rand.NewPCG(o.seed, 0))}
 	fmt.Printf("seed %d\n", o.seed)
@@ -63,11 +64,13 @@ func (p *proof) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer p.hub.Close()
-	if p.card, err = newCard(ctx, p.options, p.given()); err != nil {
+	if p.card, err = newCard(ctx, p.options); err != nil {
 		return err
 	}
-	if err := p.firstBoot(ctx); err != nil {
-		return err
+	for _, step := range []func(context.Context) error{p.unprovisioned, p.wrong, p.firstBoot} {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
 	for n := 2; n <= p.cuts; n++ {
 		if err := p.life(ctx, n); err != nil {
@@ -85,13 +88,16 @@ func (p *proof) given() map[string]string {
 		"agent.toml": "version = 1\n[hub]\nconnection_string_file = \"connection-string\"\nca_file = \"hub-ca.pem\"\nclock_wait = \"0s\"\n" +
 			// The estimate of wear would stretch the time between two commits.
 			"[store]\ncommit_every = \"1s\"\ndaily_writes = \"100GiB\"\n" +
-			"[[bus]]\nname = \"i2c\"\ndevice = \"/dev/i2c-1\"\n" +
+			"[board]\nled = \"ACT\"\n[[bus]]\nname = \"i2c\"\ndevice = \"/dev/i2c-1\"\n" +
 			"[[sensor]]\nname = \"cabinet\"\nsource = \"tmp105\"\nbus = \"i2c\"\naddress = 0x48\nevery = \"1s\"\n",
 	}
 }
 
 // firstBoot cuts the power while the card is provisioned, or soon before or after.
 func (p *proof) firstBoot(ctx context.Context) error {
+	if err := p.card.put(ctx, p.given()); err != nil {
+		return err
+	}
 	g, err := p.card.boot(ctx)
 	if err != nil {
 		return err
@@ -121,7 +127,10 @@ func (p *proof) life(ctx context.Context, n int) error {
 	offline := n%2 == 0
 	began, before := time.Now(), len(p.hub.Arrived())
 	if offline {
-		err = errors.Join(g.says("now listening on"), g.monitor("set_link n0 off"), g.says("queue open"))
+		if err = g.says("now listening on"); err == nil {
+			_, err = g.monitor("set_link n0 off")
+		}
+		err = errors.Join(err, g.says("queue open"))
 	} else {
 		err = p.until(ctx, "a record at the hub", func() bool { return len(p.hub.Arrived()) > before })
 	}
@@ -160,7 +169,7 @@ func (p *proof) last(ctx context.Context) error {
 	}
 	waited := p.until(ctx, "all durable records at the hub", func() bool { return len(p.absent(all)) == 0 })
 	p.check("records that were on the card at a cut", "all at the hub", fmt.Sprintf("%d, %d not at the hub", len(all), len(p.absent(all))), waited == nil && len(all) > 0)
-	if err := g.monitor("qom-set /machine/peripheral/t0 temperature 36500"); err != nil {
+	if _, err := g.monitor("qom-set /machine/peripheral/t0 temperature 36500"); err != nil {
 		return err
 	}
 	warm := p.until(ctx, "36.5 °C at the hub", func() bool {
@@ -172,6 +181,11 @@ func (p *proof) last(ctx context.Context) error {
 		return false
 	})
 	p.check("a TMP105 on I2C bus 1, set to 36.5 °C", `{"temperature":36.5} at the hub`, found(warm), warm == nil)
+	lit, err := g.light(wellLit)
+	if err != nil {
+		fmt.Println(err)
+	}
+	p.check("the light then", wellLit+": all is well", lit, lit == wellLit)
 	arrived := p.hub.Arrived()
 	unique := map[string]bool{}
 	for _, id := range arrived {
@@ -184,6 +198,11 @@ func (p *proof) last(ctx context.Context) error {
 		return err
 	}
 	p.check("the folder on the boot partition", "empty", fmt.Sprintf("%d files", left), left == 0)
+	told, err := p.card.told(ctx)
+	if err != nil {
+		return err
+	}
+	p.check(report+", when the right files were taken", "gone", fmt.Sprintf("%d bytes", len(told)), told == "")
 	for name, secret := range p.secrets() {
 		n, err := p.card.search(secret)
 		if err != nil {
