@@ -27,6 +27,7 @@ const (
 	report = "fieldpost-error.txt"
 
 	toProvision = "still to provision, all files on the boot partition"
+	inForce     = "provisioned, all files in force"
 )
 
 // card is an SD card, and what of it the firmware of a real board would load.
@@ -117,7 +118,7 @@ func (c *card) provisioned(ctx context.Context, dir string) (string, error) {
 			return "half", nil
 		}
 	}
-	return "provisioned, all files in force", nil
+	return inForce, nil
 }
 
 // kept are the message-ids in the store on the card.

@@ -77,6 +77,11 @@ func (p *proof) run(ctx context.Context) (err error) {
 			return fmt.Errorf("cut %d: %w", n, err)
 		}
 	}
+	if p.cuts > 1 { // a card that the first cut met may have to be provisioned yet
+		if err := p.again(ctx); err != nil {
+			return err
+		}
+	}
 	return p.last(ctx)
 }
 
