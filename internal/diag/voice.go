@@ -111,12 +111,17 @@ func (v Value) Text() string {
 	return strings.TrimSuffix(strings.TrimSpace(number(float64(v.Value))+" "+clean(v.Unit)), " 1")
 }
 
-// number writes a value with four decimals at most.
+// number writes a value with the five digits that a person reads, and every one before
+// the point.
 func number(f float64) string {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return "-"
 	}
-	return strconv.FormatFloat(math.Round(f*1e4)/1e4, 'f', -1, 64)
+	scale := 1e4
+	for limit := 10.0; scale > 1 && math.Abs(f) >= limit; limit *= 10 {
+		scale /= 10
+	}
+	return strconv.FormatFloat(math.Round(f*scale)/scale, 'f', -1, 64)
 }
 
 func moment(t time.Time) string {
