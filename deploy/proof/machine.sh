@@ -125,6 +125,7 @@ stage1() {
 	key
 	holds 'keys: what is put in place is handed over by itself' says hub.invalid fieldpost status --json
 	holds 'keys: the agent could not read the file itself' bash -c '! runuser -u fieldpost -- cat /etc/fieldpost/keys/connection-string'
+	holds 'keys: systemd keeps it for the agent' test -s /run/credentials/fieldpost.service/keys_connection-string
 	holds 'keys: nor can a technician' bash -c '! runuser -u tech -- cat /run/credentials/fieldpost.service/keys_connection-string'
 
 	before=$(version)

@@ -1,4 +1,7 @@
-# everything that is released is built twice, in two folders, from nothing; the bytes are the same
+# everything that is released, the SD card too, is built twice, in two folders, from nothing; the bytes are the same
+need mcopy mtools
+need mkfs.fat dosfstools
+need mkfs.ext4 e2fsprogs
 export GOCACHE=$scratch/gocache
 run 'binaries, packages, bills of materials and checksums' scripts/reproducible.sh
 unset GOCACHE
