@@ -11,7 +11,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -40,12 +39,19 @@ const (
 	extra = "web-password"
 
 	restartAfter = 5 * time.Second
+
+	// A worn card takes its time; the agent must be started all the same.
+	provisionWithin = 5 * time.Minute
+
+	// leftOpen is how long a program that has ended may keep its output open, in a
+	// child of its own, and how long one that was told to end may take.
+	leftOpen = 20 * time.Second
 )
 
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("start: ")
-	out := io.MultiWriter(append([]io.Writer{os.Stderr}, consoles()...)...)
+	out := io.MultiWriter(append([]io.Writer{os.Stderr}, consoles("/dev/console", "/dev/tty1")...)...)
 	log.SetOutput(out)
 	if err := provision(out); err != nil {
 		log.Print(err)
@@ -57,24 +63,6 @@ func main() {
 		}
 		time.Sleep(restartAfter)
 	}
-}
-
-// consoles are the screen and the serial line, where there are such.
-func consoles() (found []io.Writer) {
-	for _, path := range []string{"/dev/console", "/dev/tty1"} {
-		if f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0); err == nil {
-			found = append(found, forgiving{f})
-		}
-	}
-	return found
-}
-
-// forgiving loses what its writer does not take: nobody may be at a console.
-type forgiving struct{ w io.Writer }
-
-func (f forgiving) Write(b []byte) (int, error) {
-	_, _ = f.w.Write(bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n")))
-	return len(b), nil
 }
 
 // provision has the agent take what is on the boot partition.
@@ -98,12 +86,24 @@ func provision(out io.Writer) (err error) {
 		log.Printf("the boot partition stays read-only: %v", err)
 	}
 	log.Print("taking what is on the boot partition")
-	c := exec.Command(agent, "provision", "--from", given, "--to", provisioned, "--extra", extra)
-	c.Stdout, c.Stderr = out, out
-	if err := c.Run(); err != nil {
+	ctx, stop := context.WithTimeout(context.Background(), provisionWithin)
+	defer stop()
+	err = command(ctx, out, agent, "provision", "--from", given, "--to", provisioned, "--extra", extra).Run()
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("provision: not done within %v", provisionWithin)
+	case err != nil:
 		return fmt.Errorf("provision: %w", err)
 	}
 	return nil
+}
+
+// command is a program that writes to out, and whose end nothing can hide.
+func command(ctx context.Context, out io.Writer, name string, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, name, args...)
+	c.Stdout, c.Stderr = out, out
+	c.WaitDelay = leftOpen
+	return c
 }
 
 // something reports whether the agent has to look at the boot partition.
@@ -134,8 +134,7 @@ func bootPartition(mounts string) (string, error) {
 func run(out io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	c := exec.CommandContext(ctx, agent, "run", "--provisioned", provisioned)
-	c.Stdout, c.Stderr = out, out
+	c := command(ctx, out, agent, "run", "--provisioned", provisioned)
 	c.Cancel = func() error { return c.Process.Signal(syscall.SIGTERM) }
 	err := c.Run()
 	if ctx.Err() != nil {
