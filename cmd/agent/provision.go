@@ -19,11 +19,8 @@ func runProvision(_ context.Context, e env, args []string) int {
 	f := flags(e, "provision")
 	from := f.String("from", "/boot/firmware/fieldpost", "`folder` with agent.toml and the files it names, or some of them")
 	to := f.String("to", "/etc/fieldpost", "`folder` that keeps them, for agent run --provisioned")
-	var extra []string
-	f.Func("extra", "`name` of a file that no configuration needs to name; may be given again", func(name string) error {
-		extra = append(extra, name)
-		return nil
-	})
+	var extra extraFiles
+	f.Func("extra", "`name` of a file that no configuration needs to name, or name:N, of one with N characters at least; may be given again", extra.add)
 	if code, ok := parse(e, f, args); !ok {
 		return code
 	}
@@ -32,8 +29,11 @@ func runProvision(_ context.Context, e env, args []string) int {
 		From:   *from,
 		To:     folder,
 		Report: filepath.Join(filepath.Dir(filepath.Clean(*from)), provisionReport),
-		Extra:  extra,
-		Check:  e.judgeProvisioned,
+		Extra:  extra.names,
+		Check: func(path string) ([]string, []provision.Fault) {
+			named, faults := e.judgeProvisioned(path)
+			return named, append(faults, extra.judge(filepath.Dir(path))...)
+		},
 	})
 	if err != nil {
 		return failProvision(e, err)

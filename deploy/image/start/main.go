@@ -88,7 +88,7 @@ func provision(out io.Writer) (err error) {
 	log.Print("taking what is on the boot partition")
 	ctx, stop := context.WithTimeout(context.Background(), provisionWithin)
 	defer stop()
-	err = command(ctx, out, agent, "provision", "--from", given, "--to", provisioned, "--extra", extra).Run()
+	err = command(ctx, out, agent, provisionArgs()...).Run()
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("provision: not done within %v", provisionWithin)
@@ -96,6 +96,11 @@ func provision(out io.Writer) (err error) {
 		return fmt.Errorf("provision: %w", err)
 	}
 	return nil
+}
+
+// provisionArgs have the agent refuse a set whose password readPassword would.
+func provisionArgs() []string {
+	return []string{"provision", "--from", given, "--to", provisioned, "--extra", fmt.Sprintf("%s:%d", extra, leastPassword)}
 }
 
 // command is a program that writes to out, and whose end nothing can hide.

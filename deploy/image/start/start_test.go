@@ -55,6 +55,23 @@ func TestWebPageWantsThePassword(t *testing.T) {
 	}
 }
 
+// What readPassword would not take must not be wiped from the boot partition.
+func TestAgentIsToldTheLeastPassword(t *testing.T) {
+	args := provisionArgs()
+	if got := args[len(args)-2:]; got[0] != "--extra" || got[1] != "web-password:12" {
+		t.Errorf("agent %v", args)
+	}
+	path := filepath.Join(t.TempDir(), extra)
+	for n, bad := range map[int]bool{11: true, 12: false} {
+		if err := os.WriteFile(path, []byte(strings.Repeat("x", n)+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := readPassword(path); (err != nil) != bad {
+			t.Errorf("%d characters: %v", n, err)
+		}
+	}
+}
+
 func TestPasswordIsTakenOrSaidToBeTooShort(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "web-password")
 	for _, c := range []struct {
