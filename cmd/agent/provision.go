@@ -38,12 +38,15 @@ func runProvision(_ context.Context, e env, args []string) int {
 	if err != nil {
 		return failProvision(e, err)
 	}
+	there, unread := folder.Provisioned()
 	switch {
 	case result == provision.Taken:
 		fmt.Fprintf(e.out, "%s: taken, in force in %s, and wiped\n", *from, *to)
 	case result == provision.Same:
 		fmt.Fprintf(e.out, "%s: in force already, and wiped\n", *from)
-	case folder.Provisioned():
+	case unread != nil:
+		return failProvision(e, unread)
+	case there:
 		fmt.Fprintf(e.out, "%s: nothing to take; what is in %s stays in force\n", *from, *to)
 	default:
 		fmt.Fprintf(e.out, "%s: nothing to take, and nothing in force in %s\n", *from, *to)

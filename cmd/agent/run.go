@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -116,10 +117,19 @@ func readConfig(path string) (*config.Config, []config.Problem) {
 
 // configToRun reads the configuration that is to be run. Until a folder has one it
 // is that at path, or when nobody wrote one that of a file which says nothing, and
-// awaits tells what an agent without identity waits for.
+// awaits tells what an agent without identity waits for. One that is there and cannot
+// be read stops the start, as that at path does: nothing else is run in its place.
 func configToRun(e env, path string, folder provision.Folder) (cfg *config.Config, awaits string, code int) {
 	if folder != "" {
-		if folder.Provisioned() {
+		there, err := folder.Provisioned()
+		if err != nil {
+			hint := "agent provision puts another in its place"
+			if errors.Is(err, fs.ErrPermission) {
+				hint = fmt.Sprintf("let the agent's user read it: chgrp -R fieldpost %s, and chmod g+rX where only the owner may", folder)
+			}
+			return nil, "", fail(e, exitConfig, err, hint)
+		}
+		if there {
 			path = folder.Config()
 		} else if _, err := os.Stat(path); path == defaultConfig && os.IsNotExist(err) {
 			return config.Default(), awaitsProvision, exitOK

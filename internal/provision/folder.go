@@ -27,10 +27,18 @@ type Folder string
 // Config returns the path of the configuration in force, whether it is there or not.
 func (f Folder) Config() string { return filepath.Join(string(f), linkName, ConfigFile) }
 
-// Provisioned reports whether a set is in force.
-func (f Folder) Provisioned() bool {
-	_, err := os.Stat(f.Config())
-	return err == nil
+// Provisioned reports whether a set is in force. One that this user may not read,
+// or that a disk does not give, is an error: to take it for none would have
+// something else run in its place.
+func (f Folder) Provisioned() (bool, error) {
+	config, err := os.Open(f.Config())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return true, config.Close()
 }
 
 // Unfinished reports whether a set is in force whose source was not wiped yet.

@@ -38,10 +38,13 @@ func (o Options) report(d *disk, failed error) error {
 func (o Options) told(failed error) string {
 	var b strings.Builder
 	var unwiped *UnwipedError
+	before, unknown := o.To.Provisioned()
 	switch folder := filepath.Base(o.From); {
 	case errors.As(failed, &unwiped):
 		b.WriteString("The files in the folder " + folder + " are in force, and could not be removed from it.\n\n")
-	case o.To.Provisioned():
+	case unknown != nil:
+		b.WriteString("The files in the folder " + folder + " were not taken, and whether others are in force cannot be told: " + unknown.Error() + ".\n\n")
+	case before:
 		b.WriteString("The files in the folder " + folder + " were not taken. The ones from before are still in force.\n\n")
 	default:
 		b.WriteString("The files in the folder " + folder + " were not taken. Readings are kept, and nothing is sent until a right set is there.\n\n")

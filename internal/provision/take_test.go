@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -127,8 +128,8 @@ func both() map[string]string {
 func TestTake(t *testing.T) {
 	r := newRig(t)
 	r.must(Nothing)
-	if r.to.Provisioned() {
-		t.Error("provisioned with nothing")
+	if there, err := r.to.Provisioned(); there || err != nil {
+		t.Errorf("provisioned with nothing: %t, %v", there, err)
 	}
 	r.give(first)
 	r.must(Taken)
@@ -269,8 +270,12 @@ func TestTakeIsWholeAtEveryCut(t *testing.T) {
 					break
 				}
 				cuts++
+				there, err := r.to.Provisioned()
+				if err != nil {
+					t.Fatalf("cut %d: %v", at, err)
+				}
 				switch got := r.inForce(); {
-				case !r.to.Provisioned() && c.old == nil && len(got) == 0:
+				case !there && c.old == nil && len(got) == 0:
 				case maps.Equal(got, c.old), maps.Equal(got, c.after):
 				default:
 					t.Fatalf("cut %d: half a set: %v", at, got)
@@ -396,4 +401,26 @@ func TestTakeWipesLaterWhatItCannotWipeNow(t *testing.T) {
 	}
 	r.must(Nothing)
 	r.clean()
+}
+
+// What is there and cannot be read is not taken for nothing.
+func TestUnreadableIsNotNothing(t *testing.T) {
+	r := newRig(t)
+	r.give(first)
+	r.must(Taken)
+	config := r.to.Config()
+	if err := errors.Join(os.Remove(config), os.Symlink(ConfigFile, config)); err != nil { // a loop, which root cannot read either
+		t.Fatal(err)
+	}
+	if there, err := r.to.Provisioned(); there || !errors.Is(err, syscall.ELOOP) {
+		t.Errorf("provisioned: %t, %v", there, err)
+	}
+	r.give(map[string]string{"x": "good"})
+	if _, err := r.take(); err == nil {
+		t.Fatal("taken over what cannot be read")
+	}
+	text, err := os.ReadFile(r.report())
+	if err != nil || !strings.Contains(string(text), "whether others are in force cannot be told: ") {
+		t.Errorf("report %q, %v", text, err)
+	}
 }
