@@ -57,7 +57,11 @@ func (s *selftest) askedOutputs() []agent.Check {
 func (s *selftest) pulse(ctx context.Context, name string) agent.Finding {
 	i := slices.IndexFunc(s.cfg.Outputs, func(o config.Output) bool { return o.Name == name })
 	if i < 0 {
-		return agent.Finding{State: agent.Failed, Detail: fmt.Sprintf("no output %q", name), Hint: "agent commands help output.set lists them"}
+		var there []string
+		for _, o := range s.cfg.Outputs {
+			there = append(there, o.Name)
+		}
+		return agent.Finding{State: agent.Failed, Detail: fmt.Sprintf("no output %q", name), Hint: diag.ThereAre(there, "[[output]]")}
 	}
 	o := s.cfg.Outputs[i]
 	args, err := json.Marshal(map[string]any{"output": name, "on": !o.Safe, "for": agent.PulseOf(o).String()})

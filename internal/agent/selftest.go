@@ -251,7 +251,7 @@ func (t *Trial) Outputs(names []string) []Check {
 		i := slices.IndexFunc(t.agent.cfg.Outputs, func(o config.Output) bool { return o.Name == name })
 		if i < 0 {
 			checks = append(checks, Check{"output " + name, time.Second, func(context.Context) Finding {
-				return failed(fmt.Errorf("no output %q", name), "there are: "+strings.Join(t.agent.outputNames(), ", "))
+				return failed(fmt.Errorf("no output %q", name), diag.ThereAre(t.agent.outputNames(), "[[output]]"))
 			}})
 			continue
 		}

@@ -15,6 +15,15 @@ import (
 // HintLine is the line that says the next move.
 func HintLine(hint string) string { return "hint: " + printable(hint) }
 
+// ThereAre is the hint for whoever names a thing that the configuration has none of;
+// block is what the configuration has each in.
+func ThereAre(names []string, block string) string {
+	if len(names) == 0 {
+		return "none is configured: " + block
+	}
+	return "there are: " + strings.Join(names, ", ")
+}
+
 // Plural writes a number of things.
 func Plural(n uint64, noun string) string { return plural(n, noun) }
 
