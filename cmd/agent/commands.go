@@ -109,7 +109,7 @@ func runCommandRun(ctx context.Context, e env, args []string) int {
 	case !ok:
 		return code
 	case len(names) != 1:
-		return misused(e, f, "name one command")
+		return misused(e, f, "name one command; arguments go with --args, as a JSON object")
 	case !json.Valid([]byte(*text)):
 		return misused(e, f, fmt.Sprintf("--args %s is no JSON", *text))
 	case *within < time.Second || *within > 5*time.Minute:

@@ -40,6 +40,11 @@ func runTail(ctx context.Context, e env, args []string) int {
 	}
 	client := to.client()
 	return follow(ctx, e, client, true, func(opened func()) error {
+		if *sensor != "" {
+			if err := hasSensor(ctx, client, *sensor); err != nil {
+				return err
+			}
+		}
 		return client.Events(ctx, wanted, opened, func(ev diag.Event) error {
 			switch {
 			case *sensor != "" && ev.About() != *sensor && ev.Type != diag.EventDropped:
@@ -52,6 +57,23 @@ func runTail(ctx context.Context, e env, args []string) int {
 	})
 }
 
+// hasSensor is an error when the agent has no sensor of that name: nothing would ever
+// come of it.
+func hasSensor(ctx context.Context, c *diag.Client, name string) error {
+	answer, err := c.Sensors(ctx)
+	if err != nil {
+		return err
+	}
+	var there []string
+	for _, s := range answer.Sensors {
+		there = append(there, s.Name)
+	}
+	if !slices.Contains(there, name) {
+		return diag.NoSensor(name, there)
+	}
+	return nil
+}
+
 func runLog(ctx context.Context, e env, args []string) int {
 	f := flags(e, "log")
 	socket := f.String("socket", defaultSocket, "the agent's `path`")
@@ -62,8 +84,11 @@ func runLog(ctx context.Context, e env, args []string) int {
 	if code, ok := parse(e, f, args); !ok {
 		return code
 	}
-	if q.Level != "" && !slices.Contains(config.LogLevels(), q.Level) {
+	switch {
+	case q.Level != "" && !slices.Contains(config.LogLevels(), q.Level):
 		return misused(e, f, fmt.Sprintf("no level %q", q.Level))
+	case q.Lines < 0 || q.Lines > diag.MaxLines:
+		return misused(e, f, fmt.Sprintf("-n %d is not from 0 to %d", q.Lines, diag.MaxLines))
 	}
 	client := diag.NewClient(*socket)
 	return follow(ctx, e, client, q.Follow, func(opened func()) error {

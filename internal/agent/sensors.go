@@ -2,13 +2,10 @@ package agent
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
 	"fieldpost/internal/config"
 	"fieldpost/internal/diag"
-	"fieldpost/internal/http1"
 	"fieldpost/sensors"
 )
 
@@ -70,9 +67,7 @@ func (a *Agent) read(ctx context.Context, s *sensors.Sampler, name string) (diag
 }
 
 func (a *Agent) noSensor(name string) error {
-	return &diag.AnswerError{Status: http1.StatusNotFound, Problem: diag.Problem{
-		Message: fmt.Sprintf("no sensor %.64q", name), Hint: "there are: " + strings.Join(a.sensorNames(), ", "),
-	}}
+	return diag.NoSensor(name, a.sensorNames())
 }
 
 // ReadSensor takes one sample of a sensor of a configuration whose agent does not

@@ -83,6 +83,11 @@ func (c *Client) Contents(ctx context.Context) (answer Contents, err error) {
 	return answer, err
 }
 
+// NoSensor is the answer to whoever asks for a sensor that is none of these.
+func NoSensor(name string, there []string) error {
+	return &AnswerError{http1.StatusNotFound, Problem{Message: fmt.Sprintf("no sensor %.64q", name), Hint: ThereAre(there, "[[sensor]]")}}
+}
+
 // AnswerError is what an agent said instead of an answer.
 type AnswerError struct {
 	Status int // of HTTP

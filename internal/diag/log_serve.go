@@ -14,6 +14,9 @@ import (
 
 const textKind = "text/plain; charset=utf-8"
 
+// MaxLines is the most lines of the log that may be asked for.
+const MaxLines = 1000000
+
 // defaultLines is how many lines of the log there are when nobody says.
 const defaultLines = 100
 
@@ -86,8 +89,8 @@ func logOf(r request) (logRequest, error) {
 	}
 	if text := r.query.Get("lines"); text != "" {
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 || n > 1e6 {
-			return want, badRequest(fmt.Sprintf("lines is %q", clean(text)), "a number from 0 to 1000000")
+		if err != nil || n < 0 || n > MaxLines {
+			return want, badRequest(fmt.Sprintf("lines is %q", clean(text)), fmt.Sprintf("a number from 0 to %d", MaxLines))
 		}
 		want.lines = n
 	}
