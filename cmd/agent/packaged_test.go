@@ -2,6 +2,8 @@ package main
 
 import (
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +35,11 @@ func TestPackagedConfiguration(t *testing.T) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, typed := range regexp.MustCompile(`(?:sudo|find them with) ([a-z0-9]+)`).FindAllSubmatch(text, -1) {
+		if tool := string(typed[1]); !slices.Contains([]string{"agent", "install", "sudo", "systemctl"}, tool) {
+			t.Errorf("%s sends people to %s, which the package does not bring", path, tool)
+		}
 	}
 	all := strings.NewReplacer("\n#[", "\n[", "\n#name", "\nname", "\n#device", "\ndevice", "\n#source", "\nsource",
 		"\n#bus", "\nbus", "\n#address", "\naddress", "\n#every", "\nevery").Replace(string(text))
