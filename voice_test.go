@@ -14,6 +14,13 @@ const voice = "internal/diag/voice.go"
 // dialect is what voice has a function for.
 var dialect = regexp.MustCompile(`hint: |2006-01-02 15:04:05Z|"15:04:05|%d bytes, %s|func (plural|volume|moment)\(`)
 
+// rounded is a span of time that is made short to be shown, and spanned what voice
+// writes, or the log, whose values are Go's.
+var (
+	rounded = regexp.MustCompile(`\.Round\(time\.Second\)`)
+	spanned = regexp.MustCompile(`[sS]pan\(|\blog\.`)
+)
+
 // TestOneVoice: hints, times, sizes and numbers of things are written in one file.
 func TestOneVoice(t *testing.T) {
 	spoken := 0
@@ -28,6 +35,8 @@ func TestOneVoice(t *testing.T) {
 		}
 		for n, line := range strings.Split(string(text), "\n") {
 			switch code, _, _ := strings.Cut(line, "// "); {
+			case rounded.MatchString(code) && !spanned.MatchString(code):
+				t.Errorf("%s:%d: diag.Span writes this: %s", file, n+1, strings.TrimSpace(line))
 			case !dialect.MatchString(code):
 			case file == voice:
 				spoken++

@@ -21,7 +21,7 @@ func TestTryLeavesBehindWhatHangs(t *testing.T) {
 			return agent.Finding{}
 		}})
 		close(never)
-		if f.State != agent.Failed || !strings.Contains(f.Detail, "has not returned for 1m2s") || f.Hint == "" || took != time.Minute+lateFor {
+		if f.State != agent.Failed || !strings.Contains(f.Detail, "has not returned for 1 min 2 s") || f.Hint == "" || took != time.Minute+lateFor {
 			t.Errorf("%+v after %v", f, took)
 		}
 	})

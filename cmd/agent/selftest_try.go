@@ -35,7 +35,7 @@ func try(ctx context.Context, c agent.Check) (f agent.Finding, took time.Duratio
 	select {
 	case f = <-done:
 	case <-late.C:
-		f = agent.Finding{State: agent.Failed, Detail: fmt.Sprintf("has not returned for %v", c.Within+lateFor),
+		f = agent.Finding{State: agent.Failed, Detail: fmt.Sprintf("has not returned for %s", diag.Span(c.Within+lateFor)),
 			Hint: "something below hangs: a bus (power-cycle the parts on it), a disk, or the resolver"}
 	}
 	return f, time.Since(began)

@@ -123,7 +123,7 @@ func TestInShort(t *testing.T) {
 	if got := inShort(s); got != "waiting: buses: not reported" {
 		t.Error(got)
 	}
-	s.Judge([]diag.Part{{Part: "network", State: diag.Broken, Reason: "no route; next attempt in 4s"}})
+	s.Judge([]diag.Part{{Part: "network", State: diag.Broken, Reason: "no route; next attempt in 4 s"}})
 	if got := inShort(s); got != "broken: network: no route" {
 		t.Error(got)
 	}

@@ -279,7 +279,7 @@ func PulseOf(o config.Output) time.Duration {
 func (t *Trial) output(ctx context.Context, o config.Output) (f Finding) {
 	pulse := PulseOf(o)
 	if pulse > maxPulse {
-		return skipped(fmt.Sprintf("would have to be %s for %v", onOff(!o.Safe), pulse), "start the agent and use agent commands run output.set")
+		return skipped(fmt.Sprintf("would have to be %s for %s", onOff(!o.Safe), diag.Span(pulse)), "start the agent and use agent commands run output.set")
 	}
 	line, err := t.agent.parts.Lines.Output(o.Name, o.Line, o.Safe)
 	if err != nil {
@@ -298,5 +298,5 @@ func (t *Trial) output(ctx context.Context, o config.Output) (f Finding) {
 	case <-ctx.Done():
 		return failed(ctx.Err(), "")
 	}
-	return passed("%s was %s for %v and is %s again; nothing tells whether something moved: look", o.Line, onOff(!o.Safe), pulse, onOff(o.Safe))
+	return passed("%s was %s for %s and is %s again; nothing tells whether something moved: look", o.Line, onOff(!o.Safe), diag.Span(pulse), onOff(o.Safe))
 }

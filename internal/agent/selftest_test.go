@@ -196,12 +196,12 @@ func TestTrialOfOutputs(t *testing.T) {
 		}
 		plain := fan(func(*config.Output) {})
 		began := time.Now()
-		want(t, find(t, plain.Outputs([]string{"fan"}), "output fan"), Passed, "was on for 500ms and is off again", "")
+		want(t, find(t, plain.Outputs([]string{"fan"}), "output fan"), Passed, "was on for 0.5 s and is off again", "")
 		if on, driven := sim.Level("GPIO17"); on || !driven || time.Since(began) < testPulse {
 			t.Errorf("on %v, driven %v after %v", on, driven, time.Since(began))
 		}
 		want(t, find(t, plain.Outputs([]string{"fun"}), "output fun"), Failed, `no output "fun"`, "fan")
-		want(t, find(t, fan(func(o *config.Output) { o.MinOn = time.Minute }).Outputs([]string{"fan"}), "output fan"), Skipped, "for 1m0s", "output.set")
+		want(t, find(t, fan(func(o *config.Output) { o.MinOn = time.Minute }).Outputs([]string{"fan"}), "output fan"), Skipped, "for 1 min", "output.set")
 
 		// Interrupted, it is at its safe level all the same.
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -206,7 +206,7 @@ func linkParts(link uplink.LinkState, drain uplink.DrainStats, withoutMethods st
 		if link.LastError != "" {
 			parts[first].State, parts[first].Reason, parts[first].Hint = diag.Broken, link.LastError, link.Hint
 			if !link.NextAttempt.IsZero() {
-				parts[first].Reason += fmt.Sprintf("; next attempt in %s", max(0, time.Until(link.NextAttempt)).Round(time.Second))
+				parts[first].Reason += "; next attempt in " + diag.Span(time.Until(link.NextAttempt).Round(time.Second))
 			}
 		}
 		if link.Phase == uplink.PhaseNoIdentity {
@@ -222,7 +222,7 @@ func linkParts(link uplink.LinkState, drain uplink.DrainStats, withoutMethods st
 	if id := &parts[at(uplink.CauseIdentity)]; id.State == diag.OK && !link.TwiceAt.IsZero() && time.Since(link.TwiceAt) < twiceShown {
 		id.State = diag.Broken
 		id.Reason = fmt.Sprintf("another client is connected with this device id: noticed %s, last %s ago",
-			times(link.Twice), time.Since(link.TwiceAt).Round(time.Second))
+			times(link.Twice), diag.Span(time.Since(link.TwiceAt).Round(time.Second)))
 		id.Hint = "one identity belongs to one device: find the other, or give each a device of its own"
 	}
 	hub := &parts[at(uplink.CauseHub)]
@@ -230,7 +230,7 @@ func linkParts(link uplink.LinkState, drain uplink.DrainStats, withoutMethods st
 		hub.Reason, hub.Hint = "has no direct methods: they are refused with "+withoutMethods, "hubs of the basic tier have none: set commands.allow_methods = []"
 	}
 	if hub.State == diag.OK && drain.HeldBy != "" {
-		again := max(0, time.Until(drain.HeldUntil)).Round(time.Second)
+		again := diag.Span(time.Until(drain.HeldUntil).Round(time.Second))
 		hub.Hint = drain.HeldHint
 		switch drain.HeldBy {
 		case uplink.HeldByBudget: // as configured

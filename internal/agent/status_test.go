@@ -22,7 +22,7 @@ func TestLinkParts(t *testing.T) {
 		{"online", online, still, "ok ok ok", ""},
 		{"first attempt", uplink.LinkState{Phase: uplink.PhaseDialing}, still, "waiting waiting waiting", "dialing"},
 		{"no route", uplink.LinkState{Phase: uplink.PhaseWaiting, Cause: uplink.CauseNetwork, LastError: "no route", NextAttempt: time.Now().Add(time.Hour)}, still,
-			"broken waiting waiting", "no route; next attempt in"},
+			"broken waiting waiting", "no route; next attempt in 1 h"},
 		{"wrong key", uplink.LinkState{Phase: uplink.PhaseWaiting, Cause: uplink.CauseIdentity, LastError: "401", Hint: "the key"}, still, "ok broken waiting", "401"},
 		{"no key", uplink.LinkState{Phase: uplink.PhaseNoIdentity, Cause: uplink.CauseIdentity, LastError: "no file"}, still, "off broken waiting", "no file"},
 		{"throttled", uplink.LinkState{Phase: uplink.PhaseWaiting, Cause: uplink.CauseHub, LastError: "429"}, still, "ok ok broken", "429"},
@@ -33,8 +33,8 @@ func TestLinkParts(t *testing.T) {
 			"ok broken ok", "drain: no"},
 		{"a tenant is back", uplink.LinkState{Phase: uplink.PhaseOnline, Tenants: []uplink.TenantState{
 			{Name: "c2d", Serving: true, Cause: uplink.CauseHub, LastError: "detached"}}}, still, "ok ok ok", ""},
-		{"the hub takes nothing", online, uplink.DrainStats{HeldBy: uplink.HeldByHub, Held: "daily quota", HeldHint: "wait", HeldUntil: time.Now().Add(time.Hour)}, "ok ok broken", "daily quota; sends again in 1h0m0s"},
-		{"the day's budget is used up", online, uplink.DrainStats{HeldBy: uplink.HeldByBudget, Held: "the day's budget", HeldUntil: time.Now().Add(time.Hour)}, "ok ok ok", "the day's budget; another day begins in 1h0m0s"},
+		{"the hub takes nothing", online, uplink.DrainStats{HeldBy: uplink.HeldByHub, Held: "daily quota", HeldHint: "wait", HeldUntil: time.Now().Add(time.Hour)}, "ok ok broken", "daily quota; sends again in 1 h"},
+		{"the day's budget is used up", online, uplink.DrainStats{HeldBy: uplink.HeldByBudget, Held: "the day's budget", HeldUntil: time.Now().Add(time.Hour)}, "ok ok ok", "the day's budget; another day begins in 1 h"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var states, reasons []string

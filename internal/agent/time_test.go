@@ -34,7 +34,7 @@ func TestClockIsExplained(t *testing.T) {
 func TestAnotherClientIsShownWhileOnline(t *testing.T) {
 	link := uplink.LinkState{Phase: uplink.PhaseOnline, Twice: 3, TwiceAt: time.Now().Add(-5 * time.Minute)}
 	parts := linkParts(link, uplink.DrainStats{}, "")
-	if p := parts[1]; p.State != diag.Broken || !strings.Contains(p.Reason, "another client is connected with this device id: noticed 3 times, last 5m0s ago") || p.Hint == "" {
+	if p := parts[1]; p.State != diag.Broken || !strings.Contains(p.Reason, "another client is connected with this device id: noticed 3 times, last 5 min ago") || p.Hint == "" {
 		t.Errorf("identity: %+v", p)
 	}
 	link.TwiceAt = time.Now().Add(-2 * time.Hour)

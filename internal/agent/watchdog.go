@@ -207,7 +207,7 @@ func (w *watchdog) blame(parts []diag.Part) {
 		if late == 0 || at < 0 {
 			continue
 		}
-		parts[at].State, parts[at].Reason = diag.Broken, w.vitals[i].name+" has not come round for "+late.Round(time.Second).String()
-		parts[at].Hint = "see the log; with a watchdog the agent or the board starts anew when that is more than " + w.after.String()
+		parts[at].State, parts[at].Reason = diag.Broken, w.vitals[i].name+" has not come round for "+diag.Span(late.Round(time.Second))
+		parts[at].Hint = "see the log; with a watchdog the agent or the board starts anew when that is more than " + diag.Span(w.after)
 	}
 }
