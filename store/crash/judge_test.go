@@ -153,10 +153,17 @@ func (f *finding) trouble(ctx context.Context, s *store.Store, paths []string) {
 // probeBody tells the judge's own alarm from those of the agents.
 const probeBody = "a judge's probe"
 
-// ask lets the journal tell of commands that were begun.
+// ask lets the journal tell of commands that were begun. The one whose commit meets the
+// damage is refused, and handed over again as the hub would; another refusal is a fault.
 func (f *finding) ask(ctx context.Context, s *store.Store, ids []string) {
+	refused := false
 	for _, id := range ids {
 		st, err := s.Journal().Begin(ctx, theCommand(id))
+		if !refused && errors.Is(err, store.ErrDiskFull) {
+			refused = true
+			f.check("durable after a refused command", s.Flush(ctx))
+			st, err = s.Journal().Begin(ctx, theCommand(id))
+		}
 		if err != nil {
 			f.fault("begin %s: %v", id, err)
 			return
