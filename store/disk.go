@@ -229,6 +229,10 @@ func (d *disk) guarded(fn func() error) error {
 	}
 	err := guard(fn)
 	d.broken = errors.Is(err, errPanic)
+	if errors.Is(err, berrors.ErrIncompatibleValue) {
+		// No key of ours is the name of a bucket below another: a flag has flipped.
+		err = fmt.Errorf("%w: %w", errDamaged, err)
+	}
 	return err
 }
 
