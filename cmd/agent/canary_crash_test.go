@@ -5,9 +5,7 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
-	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -115,19 +113,12 @@ func tunnel(t *testing.T, planted canary.Planted, to string) string {
 			w.WriteHeader(http.StatusProxyAuthRequired)
 			return
 		}
-		out, err := net.Dial("tcp", to)
-		if err != nil {
-			w.WriteHeader(http.StatusBadGateway)
-			return
-		}
 		in, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)
 			return
 		}
-		_, _ = io.WriteString(in, "HTTP/1.1 200 OK\r\n\r\n")
-		open.Go(func() { _, _ = io.Copy(out, in); out.Close() })
-		open.Go(func() { _, _ = io.Copy(in, out); in.Close() })
+		canary.Tunnel(in, to, &open)
 	}))
 	t.Cleanup(func() { s.Close(); open.Wait() })
 	return s.Listener.Addr().String()

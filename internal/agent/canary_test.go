@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -46,15 +45,11 @@ func (s *said) String() string {
 
 // tunnels is a proxy that wants a login.
 func tunnels(t *testing.T, login string) string {
+	var open sync.WaitGroup
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Proxy-Authorization") != "Basic "+base64.StdEncoding.EncodeToString([]byte(login)) {
 			w.Header().Set("Proxy-Authenticate", "Basic realm=\"x\"")
 			w.WriteHeader(http.StatusProxyAuthRequired)
-			return
-		}
-		out, err := net.Dial("tcp", r.Host)
-		if err != nil {
-			w.WriteHeader(http.StatusBadGateway)
 			return
 		}
 		in, _, err := http.NewResponseController(w).Hijack()
@@ -62,9 +57,7 @@ func tunnels(t *testing.T, login string) string {
 			t.Error(err)
 			return
 		}
-		_, _ = io.WriteString(in, "HTTP/1.1 200 OK\r\n\r\n")
-		go func() { _, _ = io.Copy(out, in); out.Close() }()
-		go func() { _, _ = io.Copy(in, out); in.Close() }()
+		canary.Tunnel(in, r.Host, &open)
 	}))
 	t.Cleanup(s.Close)
 	return s.URL
