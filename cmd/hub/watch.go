@@ -25,8 +25,13 @@ func (w *watch) define(flags *flag.FlagSet, noun string) {
 // run calls next, which prints and returns how many, until it is enough.
 func (w *watch) run(ctx context.Context, next func(context.Context) (int, error)) error {
 	limited, cancel := ctx, context.CancelFunc(func() {})
+	over := func() bool { return false }
 	if w.timeout > 0 {
-		limited, cancel = context.WithTimeout(ctx, w.timeout)
+		end := time.Now().Add(w.timeout)
+		limited, cancel = context.WithDeadline(ctx, end)
+		// The clock, not the context: a dial that is given the context has a
+		// timer of its own, which may fail it a moment before the context ends.
+		over = func() bool { return !time.Now().Before(end) }
 	}
 	defer cancel()
 	for seen := 0; ; {
@@ -37,9 +42,9 @@ func (w *watch) run(ctx context.Context, next func(context.Context) (int, error)
 			return nil
 		case ctx.Err() != nil:
 			return nil
-		case limited.Err() != nil && w.count > 0:
+		case over() && w.count > 0:
 			return fmt.Errorf("%d of %d %ss within %s", seen, w.count, w.noun, w.timeout)
-		case limited.Err() != nil:
+		case over():
 			return nil
 		case err != nil:
 			return err
