@@ -36,11 +36,14 @@ func fileText(t *testing.T, dir, name string) string {
 }
 
 // seen is what a person sees of a LED in a time: the flashes between two pauses, the
-// most of them, and how long the longest pause is.
+// most of them, and how long the longest pause is. It looks between the instants at
+// which a light changes.
 func seen(t *testing.T, dir string, d time.Duration) (flashes int, pause time.Duration) {
 	t.Helper()
 	const look = 10 * time.Millisecond
 	was, run, dark := false, 0, time.Duration(0)
+	time.Sleep(look / 2)
+	defer time.Sleep(look / 2)
 	for range d / look {
 		time.Sleep(look)
 		on := fileText(t, dir, "brightness") == "255"
@@ -85,7 +88,7 @@ func TestLight(t *testing.T) {
 			if c.p == LightWrong && flashes >= 99 {
 				flashes = 100
 			}
-			if flashes != c.flashes || (pause-c.pause).Abs() > 20*time.Millisecond {
+			if flashes != c.flashes || (pause-c.pause).Abs() > 10*time.Millisecond {
 				t.Errorf("pattern %d: %d flashes, pause %v", c.p, flashes, pause)
 			}
 		}

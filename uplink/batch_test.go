@@ -145,7 +145,7 @@ func TestTooLargeForTheHubDiesAlone(t *testing.T) {
 func TestBatchWithoutAnswerIsSentAgain(t *testing.T) {
 	t.Parallel()
 	r := batches(t)
-	r.dopts.SettleWithin = 300 * time.Millisecond
+	r.dopts.SettleWithin = 2 * time.Second
 	ids := r.append(50)
 	var n atomic.Int64
 	r.answers(func(hub.Event) hub.Settlement {

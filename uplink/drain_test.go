@@ -144,7 +144,7 @@ func TestRejectedWithoutAKnownReason(t *testing.T) {
 func TestNoAnswerIsSentAgainOverANewLink(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, hub.Options{})
-	r.dopts.SettleWithin = 300 * time.Millisecond
+	r.dopts.SettleWithin = 2 * time.Second
 	r.answers(nth(1, hub.NoAnswer))
 	ids := r.append(5)
 	r.start()
@@ -158,8 +158,9 @@ func TestNoAnswerIsSentAgainOverANewLink(t *testing.T) {
 
 // One message without an answer does not make duplicates of its neighbours.
 func TestNoAnswerToOneOfMany(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, hub.Options{})
-	r.dopts.SettleWithin = 300 * time.Millisecond
+	r.dopts.SettleWithin = 2 * time.Second
 	ids := r.append(20)
 	silent := nth(1, hub.NoAnswer)
 	r.answers(func(e hub.Event) hub.Settlement {
@@ -245,7 +246,7 @@ func TestWindowIsBounded(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, hub.Options{})
 			r.dopts.Window, r.dopts.WindowBytes = v.window, v.bytes
-			r.dopts.SettleWithin = 300 * time.Millisecond
+			r.dopts.SettleWithin = 2 * time.Second
 			most := atomic.Int64{}
 			r.answers(func(hub.Event) hub.Settlement {
 				most.Store(max(most.Load(), int64(r.drain.Stats().InFlight)))

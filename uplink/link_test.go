@@ -287,8 +287,8 @@ func TestHalfOpenPeerIsNoticedWhileSending(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, hub.Options{})
 	p := throughProxy(t, r)
-	r.dopts.SettleWithin = 300 * time.Millisecond
-	r.opts.OpTimeout = 500 * time.Millisecond
+	r.dopts.SettleWithin = 2 * time.Second
+	r.opts.OpTimeout = 3 * time.Second
 	r.start()
 	ids := r.append(5)
 	r.drained()
@@ -305,7 +305,7 @@ func TestHalfOpenPeerIsNoticedWhileIdle(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, hub.Options{})
 	p := throughProxy(t, r)
-	r.opts.IdleTimeout = time.Second
+	r.opts.IdleTimeout = 3 * time.Second
 	r.start()
 	r.until("the drain", func(s uplink.LinkState) bool { return s.Tenants[0].Serving })
 	p.silence()
@@ -319,8 +319,8 @@ func TestCloggedPeerIsNoticed(t *testing.T) {
 	r := newRig(t, hub.Options{})
 	p := throughProxy(t, r)
 	r.dopts.WindowBytes = 64 << 20
-	r.dopts.SettleWithin = time.Second
-	r.opts.OpTimeout = 500 * time.Millisecond
+	r.dopts.SettleWithin = 3 * time.Second
+	r.opts.OpTimeout = 3 * time.Second
 	r.start()
 	r.until("the drain", func(s uplink.LinkState) bool { return s.Tenants[0].Serving })
 	p.clog()

@@ -167,13 +167,14 @@ func TestEventsOfNoSuchType(t *testing.T) {
 // Who hears nothing for long is still told that the agent lives; an agent that
 // ends says so by ending the stream.
 func TestEventsBeatAndEnd(t *testing.T) {
+	t.Parallel()
 	l, err := Listen(tempPath(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	s := NewServer(ServerOptions{Heartbeat: 5 * time.Millisecond, ReadWithin: 5 * time.Millisecond, Provider: Provider{Events: NewEvents()}})
+	s := NewServer(ServerOptions{Heartbeat: 300 * time.Millisecond, ReadWithin: 500 * time.Millisecond, Provider: Provider{Events: NewEvents()}})
 	go func() { served <- s.Serve(ctx, l) }()
 	beats := 0
 	err = NewClient(l.Addr().String()).lines(t.Context(), "/v1/events", true, nil, func(line []byte) error {

@@ -15,6 +15,9 @@ import (
 	"time"
 )
 
+// chunk of big fill one, and more.
+const chunk = 20
+
 // big is a record of which a few fill a chunk.
 func big(i int) Record {
 	return Record{MessageID: fmt.Sprint(i), BodyBase64: bytes.Repeat([]byte{byte(i)}, 10_000)}
@@ -22,9 +25,10 @@ func big(i int) Record {
 
 // An export that ends early says so, behind whole lines.
 func TestExportThatFails(t *testing.T) {
-	path := serve(t, ServerOptions{ExportWithin: 50 * time.Millisecond, Provider: Provider{
+	t.Parallel()
+	path := serve(t, ServerOptions{ExportWithin: time.Second, Provider: Provider{
 		Export: func(ctx context.Context, emit func(Record) error) error {
-			for i := range 20 {
+			for i := range chunk {
 				if err := emit(big(i)); err != nil {
 					return err
 				}
@@ -47,10 +51,13 @@ func TestExportThatFails(t *testing.T) {
 // A reader that stops taking is cut off, sees that it has not everything, and
 // leaves the export to the next one, who was refused until then.
 func TestExportToASlowReader(t *testing.T) {
-	ended := make(chan error, 1)
-	path := serve(t, ServerOptions{ChunkWithin: 50 * time.Millisecond, ReadWithin: 50 * time.Millisecond, Provider: Provider{
+	refused, ended := make(chan struct{}), make(chan error, 1)
+	path := serve(t, ServerOptions{ChunkWithin: 50 * time.Millisecond, Provider: Provider{
 		Export: func(_ context.Context, emit func(Record) error) error {
 			for i := 0; ; i++ {
+				if i == chunk {
+					<-refused
+				}
 				if err := emit(big(i)); err != nil {
 					ended <- err
 					return err
@@ -74,6 +81,7 @@ func TestExportToASlowReader(t *testing.T) {
 	if _, err := NewClient(path).Export(t.Context(), io.Discard); !errors.As(err, &answer) || answer.Status != http.StatusServiceUnavailable {
 		t.Errorf("a second export meanwhile: %v", err)
 	}
+	close(refused)
 	select {
 	case err := <-ended:
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -96,11 +104,12 @@ func TestExportToASlowReader(t *testing.T) {
 
 // An export may last longer than a request may take to arrive.
 func TestExportOutlivesTheRequestsLimits(t *testing.T) {
-	const limit = 20 * time.Millisecond
+	t.Parallel()
+	const limit = 500 * time.Millisecond
 	path := serve(t, ServerOptions{ReadWithin: limit, AnswerWithin: limit, WriteWithin: limit, Provider: Provider{
 		Export: func(ctx context.Context, emit func(Record) error) error {
-			over := time.After(5 * limit)
-			for i := range 20 {
+			over := time.After(3 * limit)
+			for i := range chunk {
 				if err := emit(big(i)); err != nil {
 					return err
 				}

@@ -185,7 +185,7 @@ func (hintedFault) Hint() string { return "look under it" }
 func TestErrorsAreJSON(t *testing.T) {
 	path := serve(t, ServerOptions{
 		MaxBody:      1000,
-		AnswerWithin: 10 * time.Millisecond,
+		AnswerWithin: 200 * time.Millisecond,
 		Provider: Provider{
 			Status:   returns(Status{AtRiskS: math.NaN()}, nil),
 			Sensors:  returns(Sensors{}, fmt.Errorf("ask sampler: %w", hintedFault{errors.New("it is hung")})),
@@ -240,7 +240,8 @@ func TestSlowClientIsCutOff(t *testing.T) {
 		"idle":      "GET /v1/ HTTP/1.1\r\nHost: a\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := serve(t, ServerOptions{HeaderWithin: 20 * time.Millisecond, ReadWithin: 40 * time.Millisecond, MaxConns: 1})
+			t.Parallel()
+			path := serve(t, ServerOptions{HeaderWithin: 500 * time.Millisecond, ReadWithin: time.Second, MaxConns: 1})
 			slow, err := net.Dial("unix", path)
 			if err != nil {
 				t.Fatal(err)

@@ -126,14 +126,14 @@ func TestWebPageOnlyShows(t *testing.T) {
 
 // The log streams for as long as somebody looks, and no longer.
 func TestLogOutlivesEveryTimeout(t *testing.T) {
-	const short = 50 * time.Millisecond
+	const short = 500 * time.Millisecond
 	left := make(chan struct{})
 	addr := served(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(left)
 		fmt.Fprintln(w, "first")
 		_ = http.NewResponseController(w).Flush()
 		select {
-		case <-time.After(6 * short):
+		case <-time.After(3 * short):
 			fmt.Fprintln(w, "later")
 			_ = http.NewResponseController(w).Flush()
 		case <-r.Context().Done():
