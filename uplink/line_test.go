@@ -95,7 +95,7 @@ func (l *line) dial(ctx context.Context, id uplink.Identity) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &strand{Conn: nc, line: l, gone: make(chan struct{})}
+	s := &strand{Conn: nc, line: l, gone: make(chan struct{}), stuck: make(chan struct{}), closed: make(chan struct{})}
 	l.mu.Lock()
 	l.conns = append(l.conns, s)
 	filter := l.filter
@@ -147,6 +147,16 @@ func (l *line) swallow() {
 	}
 }
 
+// clog lets the connections there are take no more bytes, as when the buffers of a
+// peer that does not read are full: a write waits.
+func (l *line) clog() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.conns {
+		s.full.Do(func() { close(s.stuck) })
+	}
+}
+
 func (l *line) dialed() []time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -158,16 +168,22 @@ type strand struct {
 	net.Conn
 	line    *line
 	hole    sync.Once
+	full    sync.Once
 	closing sync.Once
 	gone    chan struct{} // closed once nothing passes
+	stuck   chan struct{} // closed once nothing is taken
+	closed  chan struct{} // closed on our side
 
-	mu    sync.Mutex
-	until time.Time
+	mu      sync.Mutex
+	until   time.Time
+	writeBy time.Time
 }
 
-func (s *strand) swallowed() bool {
+func (s *strand) swallowed() bool { return has(s.gone) }
+
+func has(happened <-chan struct{}) bool {
 	select {
-	case <-s.gone:
+	case <-happened:
 		return true
 	default:
 		return false
@@ -175,10 +191,30 @@ func (s *strand) swallowed() bool {
 }
 
 func (s *strand) Write(b []byte) (int, error) {
-	if s.swallowed() {
+	switch {
+	case s.swallowed():
 		return len(b), nil
+	case has(s.stuck):
+		return 0, s.wait()
 	}
 	return s.Conn.Write(b)
+}
+
+// wait ends with the deadline of a write, or with the connection.
+func (s *strand) wait() error {
+	s.mu.Lock()
+	by := s.writeBy
+	s.mu.Unlock()
+	var over <-chan time.Time
+	if !by.IsZero() {
+		over = time.After(time.Until(by))
+	}
+	select {
+	case <-s.closed:
+		return net.ErrClosed
+	case <-over:
+		return os.ErrDeadlineExceeded
+	}
 }
 
 // Read of a black hole ends with its deadline or with the end of the connection
@@ -208,12 +244,20 @@ func (s *strand) SetReadDeadline(t time.Time) error {
 	return s.Conn.SetReadDeadline(t)
 }
 
+func (s *strand) SetWriteDeadline(t time.Time) error {
+	s.mu.Lock()
+	s.writeBy = t
+	s.mu.Unlock()
+	return s.Conn.SetWriteDeadline(t)
+}
+
 func (s *strand) SetDeadline(t time.Time) error {
-	return errors.Join(s.SetReadDeadline(t), s.Conn.SetWriteDeadline(t))
+	return errors.Join(s.SetReadDeadline(t), s.SetWriteDeadline(t))
 }
 
 func (s *strand) Close() error {
 	s.closing.Do(func() {
+		close(s.closed)
 		s.line.mu.Lock()
 		s.line.closed++
 		s.line.mu.Unlock()

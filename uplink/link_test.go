@@ -16,7 +16,6 @@ import (
 
 	"fieldpost/hub"
 	"fieldpost/internal/clock"
-	"fieldpost/store"
 	"fieldpost/uplink"
 	"fieldpost/uplink/auth"
 )
@@ -311,30 +310,6 @@ func TestHalfOpenPeerIsNoticedWhileIdle(t *testing.T) {
 	p.silence()
 	s := r.until("another connection", func(s uplink.LinkState) bool { return s.Connects == 2 })
 	must(t, s.Failures == 1, "state %+v", s)
-}
-
-// The peer takes no more bytes: a write hangs, not an answer.
-func TestCloggedPeerIsNoticed(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, hub.Options{})
-	p := throughProxy(t, r)
-	r.dopts.WindowBytes = 64 << 20
-	r.dopts.SettleWithin = 3 * time.Second
-	r.opts.OpTimeout = 3 * time.Second
-	r.start()
-	r.until("the drain", func(s uplink.LinkState) bool { return s.Tenants[0].Serving })
-	p.clog()
-	var ids []store.ID
-	for range 60 {
-		tk, err := r.store.Append(t.Context(), store.Record{ID: store.ID{Class: store.Telemetry}, Body: make([]byte, 100<<10)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ids = append(ids, tk.IDs()...)
-	}
-	r.until("another connection", func(s uplink.LinkState) bool { return s.Connects == 2 })
-	r.drained()
-	r.mustHave(ids, r.drain.Stats().Resent)
 }
 
 // The first attempt after a connection that was good is immediate; after one

@@ -22,7 +22,6 @@ type pair struct {
 	client, server net.Conn
 	mu             sync.Mutex
 	swallow        bool
-	stuck          chan struct{} // not nil: reading from the client stopped until it is closed
 }
 
 func newProxy(t *testing.T, target string) *proxy {
@@ -38,12 +37,6 @@ func newProxy(t *testing.T, target string) *proxy {
 		p.each(func(c *pair) {
 			c.client.Close()
 			c.server.Close()
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			if c.stuck != nil {
-				close(c.stuck)
-				c.stuck = nil
-			}
 		})
 		p.wg.Wait()
 	})
@@ -67,21 +60,18 @@ func (p *proxy) accept() {
 		p.mu.Lock()
 		p.conns = append(p.conns, c)
 		p.mu.Unlock()
-		p.wg.Go(func() { c.copy(server, client, true) })
-		p.wg.Go(func() { c.copy(client, server, false) })
+		p.wg.Go(func() { c.copy(server, client) })
+		p.wg.Go(func() { c.copy(client, server) })
 	}
 }
 
-func (c *pair) copy(to, from net.Conn, fromClient bool) {
+func (c *pair) copy(to, from net.Conn) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
 		c.mu.Lock()
-		swallow, stuck := c.swallow, c.stuck
+		swallow := c.swallow
 		c.mu.Unlock()
-		if stuck != nil && fromClient {
-			<-stuck
-		}
 		if err != nil {
 			if !swallow {
 				to.Close()
@@ -112,14 +102,5 @@ func (p *proxy) silence() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.swallow = true
-	})
-}
-
-// clog stops reading what clients send on the connections that are open now.
-func (p *proxy) clog() {
-	p.each(func(c *pair) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.stuck = make(chan struct{})
 	})
 }

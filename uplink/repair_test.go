@@ -41,6 +41,20 @@ func TestHalfOpenIsNoticedWithinAMinute(t *testing.T) {
 	}
 }
 
+// The peer takes no more bytes: a write hangs, not an answer.
+func TestCloggedPeerIsNoticed(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig, l *line) {
+		r.start()
+		ids := r.append(3)
+		r.eventually(time.Minute, "the drain", func(uplink.LinkState) bool { return r.drain.Stats().Accepted == 3 })
+		l.clog()
+		ids = append(ids, r.append(3)...)
+		r.eventually(3*time.Minute, "another connection", func(s uplink.LinkState) bool { return s.Connects == 2 })
+		r.drained()
+		r.mustHave(ids, r.drain.Stats().Resent)
+	})
+}
+
 // A line that is up for five seconds at a time is no stable one: it must not be
 // tried every second for ever.
 func TestFlappingLineIsTriedLessOften(t *testing.T) {

@@ -70,13 +70,14 @@ func (s *selftest) runChain(ctx context.Context, dir string) (detail string, err
 	}
 	serving, endHub := context.WithCancel(context.WithoutCancel(ctx))
 	defer endHub()
-	ctx, stop := context.WithCancel(ctx)
+	// One that is stopped complains of nothing any more.
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	a := agent.New(cfg, agent.Parts{Clock: clock.System(), Version: version, BackoffMax: time.Second})
 	var hubs, agents sync.WaitGroup
 	var agentErr error
 	hubs.Go(func() { _ = h.Run(serving) })
-	agents.Go(func() { agentErr = a.Run(ctx) })
+	agents.Go(func() { agentErr = a.Run(running) })
 	defer func() {
 		stop()
 		agents.Wait()
