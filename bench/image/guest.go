@@ -21,6 +21,7 @@ type guest struct {
 	qemu    *exec.Cmd
 	socket  string // of QEMU's monitor
 	pins    string // of its protocol for tests
+	web     int    // port of this machine that leads to the card's web page
 	cutOnce sync.Once
 
 	mu    sync.Mutex
@@ -42,8 +43,12 @@ func (c *card) boot(ctx context.Context) (*guest, error) {
 			kept = append(kept, word)
 		}
 	}
+	web, err := freePort()
+	if err != nil {
+		return nil, err
+	}
 	c.boots++
-	g := &guest{socket: c.path("monitor" + strconv.Itoa(c.boots)), pins: c.path("pins" + strconv.Itoa(c.boots)), more: make(chan struct{}, 1)}
+	g := &guest{socket: c.path("monitor" + strconv.Itoa(c.boots)), pins: c.path("pins" + strconv.Itoa(c.boots)), web: web, more: make(chan struct{}, 1)}
 	args := []string{"-M", "raspi3b", "-kernel", c.path("vmlinuz"), "-dtb", c.path(tree),
 		"-drive", "if=sd,format=raw,file=" + c.file,
 		// Time goes by instructions, 4 ns each: there is an interrupt of the USB host each
@@ -53,7 +58,7 @@ func (c *card) boot(ctx context.Context) (*guest, error) {
 		"-append", "console=ttyAMA1,115200 initcall_blacklist=bcm2835_wdt_driver_init " + strings.Join(kept, " "),
 		"-display", "none", "-no-reboot", "-serial", "stdio", "-monitor", "unix:" + g.socket + ",server=on,wait=off",
 		"-qtest", "unix:" + g.pins + ",server=on,wait=off", "-qtest-log", "none",
-		"-device", "tmp105,id=t0,address=0x48,bus=i2c-bus.1", "-netdev", "user,id=n0", "-device", "usb-net,netdev=n0"}
+		"-device", "tmp105,id=t0,address=0x48,bus=i2c-bus.1", "-netdev", fmt.Sprintf("user,id=n0,hostfwd=tcp:127.0.0.1:%d-:80", web), "-device", "usb-net,netdev=n0"}
 	if c.share != "" {
 		args = append(args, "-L", c.share)
 	}
@@ -70,6 +75,15 @@ func (c *card) boot(ctx context.Context) (*guest, error) {
 	fmt.Printf("== boot %d\n", c.boots)
 	go g.listen(out)
 	return g, nil
+}
+
+// freePort is one that nobody listens on now: QEMU does not tell which it took.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
 // listen keeps what is said on the console, until the end of the board.

@@ -90,6 +90,7 @@ func (p *proof) given() map[string]string {
 	return map[string]string{
 		"connection-string": p.hub.Connection + "\n",
 		"hub-ca.pem":        string(p.hub.CAPEM()),
+		"web-password":      webPassword + "\r\n",
 		"agent.toml": "version = 1\n[hub]\nconnection_string_file = \"connection-string\"\nca_file = \"hub-ca.pem\"\nclock_wait = \"0s\"\n" +
 			// The estimate of wear would stretch the time between two commits.
 			"[store]\ncommit_every = \"1s\"\ndaily_writes = \"100GiB\"\n" +
@@ -191,6 +192,9 @@ func (p *proof) last(ctx context.Context) error {
 		fmt.Println(err)
 	}
 	p.check("the light then", wellLit+": all is well", lit, lit == wellLit)
+	if err := p.pages(ctx, g); err != nil {
+		return err
+	}
 	arrived := p.hub.Arrived()
 	unique := map[string]bool{}
 	for _, id := range arrived {

@@ -71,7 +71,7 @@ func (p *proof) absent(ids []string) (absent []string) {
 // secrets are texts that must not be on the boot partition, by name.
 func (p *proof) secrets() map[string]string {
 	_, key, _ := strings.Cut(p.hub.Connection, "SharedAccessKey=")
-	return map[string]string{"device's key": strings.TrimSpace(key)}
+	return map[string]string{"device's key": strings.TrimSpace(key), "web page's password": webPassword}
 }
 
 // until waits for a condition.
