@@ -9,7 +9,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 before_commit=(gofmt vet staticcheck test race 386 platforms)
-everything=(gofmt test race proofs network vet staticcheck 386 platforms board cross-build interop package demo emulated clean)
+
+# All of them. Two mostly wait: each runs beside some that only compile. The rest is judged
+# by what a clock says, or has the disk to itself.
+alone=(gofmt test race proofs network)
+beside_board=(vet staticcheck 386 platforms)
+beside_interop=(cross-build)
+at_last=(package demo emulated clean)
+everything=("${alone[@]}" board "${beside_board[@]}" interop "${beside_interop[@]}" "${at_last[@]}")
 
 step_gofmt() {
 	local bad
@@ -195,13 +202,11 @@ beside() {
 	return $status
 }
 
-# everything: two steps that mostly wait, each beside some that only compile. The rest is
-# judged by what a clock says, or has the disk to itself.
 everything() {
-	in_turn gofmt test race proofs network &&
-		beside board vet staticcheck 386 platforms &&
-		beside interop cross-build &&
-		in_turn package demo emulated clean
+	in_turn "${alone[@]}" &&
+		beside board "${beside_board[@]}" &&
+		beside interop "${beside_interop[@]}" &&
+		in_turn "${at_last[@]}"
 }
 
 steps=("$@")
