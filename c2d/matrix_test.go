@@ -35,7 +35,7 @@ func TestFeedbackMatrix(t *testing.T) {
 		t.Fatalf("%d purged, %v", n, err)
 	}
 	each(service.StatusExpired, "echo", time.Now().Add(-time.Second))
-	a := p.agent(c2d.Options{Hold: 10 * time.Millisecond}, c2d.Action{Name: "echo", Args: echoArgs, Run: echo},
+	a := p.agent(c2d.Options{Hold: time.Second}, c2d.Action{Name: "echo", Args: echoArgs, Run: echo},
 		c2d.Action{Name: "move", Target: func(c2d.Args) string { return "" }, Run: echo,
 			Ready: func(c2d.Args) error { return &c2d.BusyError{Reason: "the valve is moving"} }})
 	each(service.StatusSuccess, "echo", time.Time{})

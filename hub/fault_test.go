@@ -32,9 +32,12 @@ func (r *rig) inject(line string) int {
 	return r.hub.Inject(f)
 }
 
-// struck wants the fault to have struck n times.
+// struck wants the fault to have struck n times. What it strikes may feel it first.
 func (r *rig) struck(id, n int) {
 	r.Helper()
+	if n > 0 {
+		r.must(r.hub.AwaitFault(r.ctx, id, n))
+	}
 	for _, s := range r.hub.Faults() {
 		if s.ID == id {
 			if s.Struck != n {

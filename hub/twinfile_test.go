@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -175,12 +176,30 @@ func TestTwinsAreWrittenOnceInAWhile(t *testing.T) {
 	})
 }
 
+// sharedLog is read while somebody writes it.
+type sharedLog struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *sharedLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *sharedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // A disk that takes nothing stops no change; it is told once, and written later.
 func TestTwinsThatCannotBeWrittenAreTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		var log bytes.Buffer
-		h := openHub(t, Options{Dir: dir, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		log := &sharedLog{}
+		h := openHub(t, Options{Dir: dir, Log: slog.New(slog.NewTextHandler(log, nil))})
 		defer h.close()
 		if _, err := h.AddDevice("dev1"); err != nil {
 			t.Fatal(err)
