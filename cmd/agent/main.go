@@ -117,8 +117,13 @@ func dispatch(ctx context.Context, e env, args []string) int {
 	}
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
+		if len(args) > 1 && args[1] != "help" && !strings.HasPrefix(args[1], "-") {
+			return dispatch(ctx, e, append(args[1:len(args):len(args)], "--help"))
+		}
 		usage(e.out)
 		return exitOK
+	case "-version", "--version":
+		args[0] = "version"
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
@@ -229,6 +234,8 @@ func runVersion(_ context.Context, e env, args []string) int {
 	if code, ok := parse(e, flags(e, "version"), args); !ok {
 		return code
 	}
-	fmt.Fprintln(e.out, version)
+	if _, err := fmt.Fprintln(e.out, version); err != nil {
+		return fail(e, exitFailure, err, "")
+	}
 	return exitOK
 }

@@ -102,7 +102,9 @@ func runCheck(_ context.Context, e env, args []string) int {
 		tell(e, problems)
 		return exitConfig
 	}
-	fmt.Fprintf(e.out, "%s: fine: %d sensors, %d outputs\n", *path, len(cfg.Sensors), len(cfg.Outputs))
+	if _, err := fmt.Fprintf(e.out, "%s: fine: %d sensors, %d outputs\n", *path, len(cfg.Sensors), len(cfg.Outputs)); err != nil {
+		return fail(e, exitFailure, err, "")
+	}
 	return exitOK
 }
 

@@ -28,9 +28,11 @@ func runTop(ctx context.Context, e env, args []string) int {
 	}
 	client := diag.NewClient(*socket)
 	client.Within = topWithin
-	o := top.Options{Client: client, Every: *every, ASCII: !speaksUTF8(), Colour: os.Getenv("NO_COLOR") == ""}
+	term := os.Getenv("TERM")
+	able := term != "" && term != "dumb"
+	o := top.Options{Client: client, Every: *every, ASCII: !speaksUTF8(), Colour: able && os.Getenv("NO_COLOR") == ""}
 	out, isFile := e.out.(*os.File)
-	live := isFile && !*once && top.Is(out) && top.Is(os.Stdin) && os.Getenv("TERM") != "dumb"
+	live := isFile && !*once && top.Is(out) && top.Is(os.Stdin) && able
 	if live {
 		if err := top.On(ctx, os.Stdin, out, func(ctx context.Context, s top.Screen) error { return top.Run(ctx, s, o) }); err != nil {
 			return fail(e, exitFailure, err, "")

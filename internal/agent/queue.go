@@ -59,6 +59,9 @@ func (a *Agent) queueReport(ctx context.Context) (diag.QueueReport, error) {
 		Commits:   stats.Commits,
 		Syncs:     stats.Syncs,
 		LastError: stats.LastError,
+
+		Losses:      []diag.Loss{},
+		DeadLetters: []diag.DeadLetter{},
 	}
 	if !stats.Ready {
 		return report, nil

@@ -15,9 +15,6 @@ func (s *Server) bundle() func(context.Context, request, *http1.Answer) error {
 		return nil
 	}
 	return func(ctx context.Context, r request, w *http1.Answer) error {
-		if err := r.only(); err != nil {
-			return err
-		}
 		select {
 		case s.exporting <- struct{}{}:
 		default:

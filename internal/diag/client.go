@@ -179,6 +179,9 @@ func (c *Client) exchange(ctx context.Context, method, path string, send any, re
 	if err != nil {
 		return err
 	}
+	if resp.Status == http1.StatusRequestHeaderFieldsTooLarge { // said before anybody has read what is asked
+		return &AnswerError{resp.Status, Problem{Message: "what was asked is longer than the agent reads", Hint: "give the name or id as it is listed"}}
+	}
 	answer := &AnswerError{Status: resp.Status}
 	if json.Unmarshal(text, &answer.Problem) != nil || answer.Message == "" {
 		return &strangerError{fmt.Errorf("it said %d %s", resp.Status, http1.StatusText(resp.Status))}

@@ -66,9 +66,6 @@ func (s *Server) joinStreams() (leave func(), err error) {
 }
 
 func typesOf(r request) ([]string, error) {
-	if err := r.only("types"); err != nil {
-		return nil, err
-	}
 	text := r.query.Get("types")
 	if text == "" {
 		return EventTypes(), nil

@@ -84,9 +84,6 @@ func (s *Server) log() func(context.Context, request, *http1.Answer) error {
 
 func logOf(r request) (logRequest, error) {
 	want := logRequest{lines: defaultLines, level: slog.LevelDebug}
-	if err := r.only("lines", "level", "follow"); err != nil {
-		return want, err
-	}
 	if text := r.query.Get("lines"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 0 || n > MaxLines {

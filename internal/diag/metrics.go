@@ -85,9 +85,6 @@ func metrics(collect func(context.Context, *Metrics)) func(context.Context, requ
 		return nil
 	}
 	return func(ctx context.Context, r request) (any, error) {
-		if err := r.only(); err != nil {
-			return nil, err
-		}
 		var m Metrics
 		collect(ctx, &m)
 		return raw{metricsKind, m.Bytes()}, nil

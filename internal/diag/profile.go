@@ -16,9 +16,6 @@ const maxStacks = 4 << 20
 
 // goroutines tells what every goroutine does, as the end of a crash would.
 func goroutines(_ context.Context, r request) (any, error) {
-	if err := r.only(); err != nil {
-		return nil, err
-	}
 	return raw{textKind, Stacks()}, nil
 }
 
@@ -39,9 +36,6 @@ func Stacks() []byte {
 // profile/legacy_profile.go.
 func memory(all bool) func(context.Context, request) (any, error) {
 	return func(_ context.Context, r request) (any, error) {
-		if err := r.only(); err != nil {
-			return nil, err
-		}
 		var records []runtime.MemProfileRecord
 		n, ok := runtime.MemProfile(nil, all)
 		for !ok {

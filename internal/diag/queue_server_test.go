@@ -131,6 +131,8 @@ func TestQueueRoutesRefuse(t *testing.T) {
 		{get("peek?n=%1b"), 400, `{"error":"n is \"?\"","hint":"a number from 1 to 100; the export has everything"}`},
 		{get("peek?n=1&n=2"), 400, `{"error":"parameter \"n\" is there twice"}`},
 		{get("peek?m=1"), 400, `{"error":"no parameter \"m\"","hint":"known here: class, n"}`},
+		{"GET /v1/?foo=1 HTTP/1.1\r\nHost: a\r\n\r\n", 400, `{"error":"no parameter \"foo\"","hint":"none is known here"}`},
+		{"POST /v1/queue/dead/drop?all=true HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 400, `{"error":"no parameter \"all\"","hint":"none is known here"}`},
 		{get("peek?n=%zz"), 400, `{"error":"query: invalid URL escape \"%zz\""}`},
 		{get("dead/show"), 400, `{"error":"no id given","hint":"GET /v1/queue/dead lists them"}`},
 		{get("dead/show?name=x"), 400, `{"error":"no parameter \"name\"","hint":"known here: id"}`},

@@ -101,9 +101,6 @@ func (s *Server) contents(context.Context, request) (any, error) {
 }
 
 func peekOf(r request) (Peek, error) {
-	if err := r.only("class", "n"); err != nil {
-		return Peek{}, err
-	}
 	p := Peek{Class: r.query.Get("class"), N: defaultPeek}
 	if p.Class != "" && !slices.Contains(Classes(), p.Class) {
 		return Peek{}, badRequest(fmt.Sprintf("no class %q", clean(p.Class)), "one of "+strings.Join(Classes(), ", "))
@@ -119,9 +116,6 @@ func peekOf(r request) (Peek, error) {
 }
 
 func nameOf(r request) (string, error) {
-	if err := r.only("name"); err != nil {
-		return "", err
-	}
 	name := r.query.Get("name")
 	if name == "" {
 		return "", badRequest("no name given", "GET /v1/sensors lists them")
@@ -130,9 +124,6 @@ func nameOf(r request) (string, error) {
 }
 
 func idOf(r request) (string, error) {
-	if err := r.only("id"); err != nil {
-		return "", err
-	}
 	id := r.query.Get("id")
 	if id == "" {
 		return "", badRequest("no id given", "GET /v1/queue/dead lists them")
@@ -158,12 +149,18 @@ func selectionOf(r request) (Selection, error) {
 	return s, nil
 }
 
-// only refuses parameters that a route does not know, and those given twice.
-func (r request) only(names ...string) error {
+// only refuses parameters of the query that a route does not know, and those given twice.
+func (r request) only(route Route) error {
+	var names []string
+	hint := "none is known here"
+	if route.Method == http1.MethodGet && route.Params != "" {
+		names = strings.Split(route.Params, ", ")
+		hint = "known here: " + route.Params
+	}
 	for name, values := range r.query {
 		switch {
 		case !slices.Contains(names, name):
-			return badRequest(fmt.Sprintf("no parameter %q", clean(name)), "known here: "+strings.Join(names, ", "))
+			return badRequest(fmt.Sprintf("no parameter %q", clean(name)), hint)
 		case len(values) > 1:
 			return badRequest(fmt.Sprintf("parameter %q is there twice", name), "")
 		}

@@ -159,6 +159,9 @@ func (s *Server) serve(ctx context.Context, w *http1.Answer, r *http1.Asked, fou
 		return refusal(http1.StatusBadRequest, "query: "+err.Error(), "")
 	}
 	q := request{query: query, body: body}
+	if err := q.only(found.Route); err != nil {
+		return err
+	}
 	if found.stream != nil {
 		return found.stream(ctx, q, w)
 	}

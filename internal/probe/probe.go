@@ -61,6 +61,7 @@ type Own func(ctx context.Context, do func(context.Context) error) error
 func Run(ctx context.Context, o Options) (diag.Probe, error) {
 	o.Root = cmp.Or(o.Root, "/")
 	p := &prober{Options: o, tree: sysfs.Tree(o.Root)}
+	p.report.Buses = []diag.ProbeBus{}
 	p.i2c(ctx)
 	if o.Only == "" {
 		p.spi()

@@ -243,6 +243,9 @@ const (
 	qualityFrom = 50
 )
 
+// leastHistory is what the other columns leave of a line for the history, where it is shown.
+const leastHistory = 9
+
 // columned lays rows out; the last column, the history, only where there is room.
 func columned(columns int, rows [][4]string, styles []func(string) piece, histories []string) []line {
 	var width [4]int
@@ -254,14 +257,22 @@ func columned(columns int, rows [][4]string, styles []func(string) piece, histor
 			width[i] = max(width[i], len([]rune(cell)))
 		}
 	}
-	width[0], width[1] = min(width[0], 24), min(width[1], 36)
+	width[0], width[1], width[3] = min(width[0], 24), min(width[1], 36), min(width[3], 24)
+	if columns >= sparkFrom {
+		over := width[0] + width[1] + width[2] + width[3] + len(width)*2 + leastHistory - columns
+		for _, c := range [...]struct{ column, least int }{{3, 8}, {0, 12}, {1, 24}} {
+			less := min(max(over, 0), max(width[c.column]-c.least, 0))
+			width[c.column] -= less
+			over -= less
+		}
+	}
 	lines := make([]line, len(rows))
 	for i, r := range rows {
 		text := fmt.Sprintf("%-*s  %s", width[0], short(r[0], width[0]), r[1])
 		if r[2] != "" {
-			text = fmt.Sprintf("%-*s  %-*s  %-*s", width[0], short(r[0], width[0]), width[1], short(r[1], width[1]), width[2], r[2])
+			text = fmt.Sprintf("%-*s  %-*s  %-*s", width[0], short(r[0], width[0]), width[1], shortValue(r[1], width[1]), width[2], r[2])
 			if columns == 0 || columns >= qualityFrom {
-				text += fmt.Sprintf("  %-*s", min(width[3], 24), short(r[3], 24))
+				text += fmt.Sprintf("  %-*s", width[3], short(r[3], width[3]))
 			}
 		}
 		lines[i] = line{styles[i](text)}
@@ -270,6 +281,12 @@ func columned(columns int, rows [][4]string, styles []func(string) piece, histor
 		}
 	}
 	return lines
+}
+
+// shortValue cuts the name of a value, not what it is.
+func shortValue(text string, width int) string {
+	name, value, _ := strings.Cut(text, " ")
+	return short(short(name, max(width-len([]rune(value))-1, 4))+" "+value, width)
 }
 
 func helpLines() []line {

@@ -140,6 +140,21 @@ func TestFramesFit(t *testing.T) {
 	}
 }
 
+// However long the names are, a line has a history and the whole value.
+func TestColumnsLeaveRoomForTheHistory(t *testing.T) {
+	rows := [][4]string{
+		{"SENSOR", "VALUE", "AGE", "QUALITY"},
+		{"climate_in_the_north_barn", "mem_available_bytes_of_everything 24016605184 By", "1 min 5 s", "uncertain: the part warms up"},
+	}
+	styles, histories := []func(string) piece{plain, plain}, []string{"HISTORY", strings.Repeat("▁", 20)}
+	for columns := sparkFrom; columns <= 120; columns++ {
+		l := columned(columns, rows, styles, histories)[1]
+		if n := len([]rune(l[0].words)) + len(l[1].words) + leastHistory; n > columns || !strings.Contains(l[0].words, "~ 24016605184 By ") {
+			t.Errorf("%d columns: %d are needed: %q", columns, n, l[0].words)
+		}
+	}
+}
+
 func TestScrollStaysInBounds(t *testing.T) {
 	v := history(12)
 	for _, c := range []struct {

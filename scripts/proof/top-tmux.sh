@@ -120,6 +120,10 @@ watch() {
 	"${tm[@]}" send-keys -t p "$folder/agent top --socket $folder/s | cat; echo RETURN\"ED\"" Enter
 	until_shows 'RETURNED'
 	judge 'in a pipe: one frame, and the end' shows 'SENSOR'
+	"${tm[@]}" send-keys -t p "clear; TERM=dumb $folder/agent top --socket $folder/s; echo DUMB\"LY\"" Enter
+	until_shows 'DUMBLY'
+	judge 'TERM=dumb: one frame, and the end' shows 'SENSOR'
+	judge 'TERM=dumb: without colours' eval '! "${tm[@]}" capture-pane -e -p -t p | grep -q "$(printf "\033")"'
 	[ "$wrong" = 0 ]
 }
 
