@@ -137,7 +137,7 @@ func TestNoFileIsQuoted(t *testing.T) {
 		// a phrase does everywhere.
 		wrong := []string{"connection_string_file", "ca_file", "sas_token_file", "certificate_file", "key_file", "proxy_credentials_file", "proxy", "address"}
 		switch slot.Name {
-		case "argument of a program", "password of the web page":
+		case "argument of a program", "password of the web page", "password of the Wi-Fi":
 			wrong = nil
 		case "login of the proxy":
 		default:
@@ -188,7 +188,7 @@ func judge(t *testing.T, search *canary.Search, what string, files map[string]st
 	var said bytes.Buffer
 	e := env{out: &said, err: &said}
 	dispatch(context.Background(), e, []string{"check", "--config", filepath.Join(from, "agent.toml")})
-	code := dispatch(context.Background(), e, []string{"provision", "--from", from, "--to", to, "--extra", "web-password:12"})
+	code := dispatch(context.Background(), e, []string{"provision", "--from", from, "--to", to, "--extra", "web-password:12", "--extra", "wifi-password:8-63"})
 	if code != exitOK && code != exitConfig {
 		t.Errorf("%s: exit code %d", what, code)
 	}

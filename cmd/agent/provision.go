@@ -20,7 +20,7 @@ func runProvision(_ context.Context, e env, args []string) int {
 	from := f.String("from", "/boot/firmware/fieldpost", "`folder` with agent.toml and the files it names, or some of them")
 	to := f.String("to", "/etc/fieldpost", "`folder` that keeps them, for agent run --provisioned")
 	var extra extraFiles
-	f.Func("extra", "`name` of a file that no configuration needs to name, or name:N, of one with N characters at least; may be given again", extra.add)
+	f.Func("extra", "`name` of a file that no configuration needs to name, or name:N, of one with N characters at least, or name:N-M, with M at most; may be given again", extra.add)
 	if code, ok := parse(e, f, args); !ok {
 		return code
 	}

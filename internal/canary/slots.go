@@ -45,7 +45,7 @@ func New(host, device string) (Planted, error) {
 	if err != nil {
 		return Planted{}, err
 	}
-	raw, password, web, proxy, argument := random(32), phrase(), phrase(), phrase(), phrase()
+	raw, password, web, wifi, proxy, argument := random(32), phrase(), phrase(), phrase(), phrase(), phrase()
 	access := base64.StdEncoding.EncodeToString(raw)
 	bare := "HostName=" + host + ";DeviceId=" + device
 	inString, inStringSecrets := token(host, device)
@@ -68,9 +68,11 @@ func New(host, device string) (Planted, error) {
 				Text: "http://gateway:" + url.PathEscape(proxy) + "@proxy.invalid:3128", secrets: [][]byte{[]byte(proxy)}},
 			{Name: "argument of a program", Key: "sensor.program",
 				Text: argument, secrets: [][]byte{[]byte(argument)}},
-			// deploy/image/start reads it; to the agent it is a file that is not its own.
+			// deploy/image reads them; to the agent they are files that are not its own.
 			{Name: "password of the web page", File: "web-password",
 				Text: web, secrets: [][]byte{[]byte(web)}},
+			{Name: "password of the Wi-Fi", File: "wifi-password",
+				Text: wifi, secrets: [][]byte{[]byte(wifi)}},
 		},
 	}, nil
 }
