@@ -28,7 +28,7 @@ step_vet() {
 	go vet ./...
 	go vet -tags proof ./store/crash
 	(cd bench && go vet ./... && go test ./...)
-	(cd deploy/image && go vet ./start && go test ./start)
+	(cd deploy/image && go vet ./start ./typed ./wifi && go test ./start ./typed ./wifi)
 }
 
 step_staticcheck() { go tool -modfile=tools/go.mod staticcheck ./...; }

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Builds dist/fieldpost-rpi-arm64.img, the contents of an SD card for Raspberry Pi 3,
 # 4, 5 and Zero 2 W with the agent on it, the same compressed, and their checksums.
-# Needs Go, e2fsprogs, dosfstools, mtools and gzip; no root. scripts/cross-build.sh comes
-# first, or AGENT=FILE names another agent for linux/arm64.
+# Needs Go, e2fsprogs, dosfstools, mtools, gzip, binutils and xz-utils; no root.
+# scripts/cross-build.sh comes first, or AGENT=FILE names another agent for linux/arm64.
+# The firmware of the boards' radios is fetched from Debian once, and kept outside of the
+# tree; WIFI_FIRMWARE=FILE names a copy of the package.
 #
 # The same agent, commit (or SOURCE_DATE_EPOCH) and Go version give the same bytes in
 # every folder: scripts/proof.sh build-reproducible. Versions of the tools named above
@@ -13,9 +15,33 @@ cd "$(dirname "$0")/.."
 agent=$(realpath "${AGENT:-dist/agent-linux-arm64}")
 [ -f "$agent" ] || { echo "image: no $agent: run scripts/cross-build.sh first" >&2; exit 1; }
 PATH=$PATH:/sbin:/usr/sbin
-for tool in mkfs.ext4:e2fsprogs mkfs.fat:dosfstools mcopy:mtools; do
+for tool in mkfs.ext4:e2fsprogs mkfs.fat:dosfstools mcopy:mtools ar:binutils xz:xz-utils; do
 	command -v "${tool%:*}" >/dev/null || { echo "image: no ${tool%:*}: install ${tool#*:}" >&2; exit 1; }
 done
+if command -v sha256sum >/dev/null; then sum='sha256sum'; else sum='shasum -a 256'; fi
+
+# It may be handed on, with its licence, for use with the chips it is for.
+firmware=firmware-brcm80211_20250410-2_all.deb
+firmware_sum=266cc703e2299f5253fd1ff9a1fd625d85a2c8e5a88b1a65fcc190ac384ce3d7
+cache=${FIELDPOST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fieldpost}
+is_firmware() { [ -f "$1" ] && [ "$($sum <"$1" | cut -d' ' -f1)" = "$firmware_sum" ]; }
+if [ -n "${WIFI_FIRMWARE-}" ]; then
+	is_firmware "$WIFI_FIRMWARE" || { echo "image: $WIFI_FIRMWARE is not $firmware: its SHA-256 is not $firmware_sum" >&2; exit 1; }
+	firmware=$WIFI_FIRMWARE
+elif is_firmware "$cache/$firmware"; then
+	firmware=$cache/$firmware
+else
+	mkdir -p "$cache"
+	url=${DEBIAN_MIRROR:-http://deb.debian.org/debian}/pool/non-free-firmware/f/firmware-nonfree/$firmware
+	if ! curl -fsSL --max-time 600 -o "$cache/$firmware.$$" "$url" || ! is_firmware "$cache/$firmware.$$"; then
+		rm -f "$cache/$firmware.$$"
+		echo "image: $url is not what is wanted, with SHA-256 $firmware_sum: snapshot.debian.org has each version; run again with WIFI_FIRMWARE=FILE" >&2
+		exit 1
+	fi
+	mv "$cache/$firmware.$$" "$cache/$firmware"
+	firmware=$cache/$firmware
+fi
+firmware=$(realpath "$firmware")
 
 # A card holds at least this, in bytes; QEMU takes cards of a power of two only.
 # gokrazy has the boot partition at 4 MiB, two roots of 500 MB each behind it, and
@@ -63,9 +89,14 @@ cp deploy/image/go.sum "$work/packer.sum"
 # The packages of the card are built in a copy of the module, whose go.mod says
 # which versions.
 mkdir -p "$instance/builddir"
-cp -r deploy/image/{go.mod,go.sum,image.go,start} "$instance/builddir"
+cp -r deploy/image/{go.mod,go.sum,image.go,start,typed,wifi} "$instance/builddir"
 install -m 0644 deploy/image/{config.json,waiting.toml} "$instance"
 install -m 0755 "$agent" "$instance/agent"
+mkdir "$work/firmware"
+(cd "$work/firmware" && ar p "$firmware" data.tar.xz | xz -dc | tar -xf -)
+mv "$work/firmware/usr/lib/firmware" "$instance"
+mv "$work/firmware/usr/share/doc/firmware-brcm80211/copyright" "$instance/firmware"
+chmod -R u=rwX,go=rX "$instance/firmware"
 find "$instance" -exec touch -d "@$epoch" {} +
 
 mkdir -p dist
@@ -91,6 +122,5 @@ E2FSPROGS_FAKE_TIME=$epoch mkfs.ext4 -q -F -L permanent -O ^orphan_file \
 	-U 6669656c-6470-4f73-8470-65726d616e74 -E "offset=$permanent_at,hash_seed=6669656c-6470-4f73-8470-686173687365,lazy_itable_init=0" \
 	"$image" "$permanent_kib"
 gzip -nk "$image"
-if command -v sha256sum >/dev/null; then sum='sha256sum'; else sum='shasum -a 256'; fi
 (cd dist && $sum "$(basename "$image")" "$(basename "$image").gz" >"$(basename "$image").SHA256SUMS")
 for f in "$image" "$image.gz"; do printf '%10s  %s\n' "$(wc -c <"$f" | tr -d ' ')" "dist/${f##*/}"; done

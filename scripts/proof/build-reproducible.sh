@@ -2,6 +2,9 @@
 need mcopy mtools
 need mkfs.fat dosfstools
 need mkfs.ext4 e2fsprogs
+need ar binutils
+need xz xz-utils
+need curl curl
 export GOCACHE=$scratch/gocache
 run 'binaries, packages, bills of materials and checksums' scripts/reproducible.sh
 unset GOCACHE

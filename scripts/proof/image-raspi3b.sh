@@ -2,6 +2,9 @@
 need mcopy mtools
 need mkfs.fat dosfstools
 need mkfs.ext4 e2fsprogs
+need ar binutils
+need xz xz-utils
+need curl curl
 need fdtput device-tree-compiler
 . scripts/guest.sh
 

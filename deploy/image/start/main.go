@@ -6,6 +6,9 @@
 // there is something to take or to tell: a FAT file system that is mounted for
 // writing when the power goes may be damaged, and it holds the kernel.
 //
+// When a network's name was provisioned, it also runs itself a second time, to keep the
+// board in that Wi-Fi.
+//
 // The agent's log goes to standard error, which gokrazy keeps the last lines of,
 // and to the screen and the serial line, for whoever stands beside the board.
 package main
@@ -23,6 +26,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"fieldpost/deploy/image/wifi"
 )
 
 const (
@@ -35,10 +40,15 @@ const (
 	given       = boot + "/fieldpost"
 	told        = boot + "/fieldpost-error.txt"
 
-	// extra is a file for this program among those for the agent.
-	extra = "web-password"
+	// webPassword is a file for this program among those for the agent.
+	webPassword = "web-password"
 
 	restartAfter = 5 * time.Second
+
+	// What keeps the Wi-Fi is started again after up to longestRestart, and soon once more
+	// when it has run for steady.
+	longestRestart = 5 * time.Minute
+	steady         = 10 * time.Minute
 
 	// A worn card takes its time; the agent must be started all the same.
 	provisionWithin = 5 * time.Minute
@@ -50,13 +60,20 @@ const (
 
 func main() {
 	log.SetFlags(0)
+	if len(os.Args) == 2 && os.Args[1] == wifiArg {
+		log.SetPrefix("wifi: ")
+		log.Fatal(wifi.Run(context.Background(), inForce, "/gokrazy/dhcp"))
+	}
 	log.SetPrefix("start: ")
 	out := io.MultiWriter(append([]io.Writer{os.Stderr}, consoles("/dev/console", "/dev/tty1")...)...)
 	log.SetOutput(out)
 	if err := provision(out); err != nil {
 		log.Print(err)
 	}
-	go serveWeb(filepath.Join(inForce, extra))
+	go serveWeb(filepath.Join(inForce, webPassword))
+	if wanted(inForce) {
+		go keepWiFi(context.Background(), out)
+	}
 	for {
 		if err := run(out); err != nil {
 			log.Printf("the agent ended: %v; it is started again in %v", err, restartAfter)
@@ -98,9 +115,12 @@ func provision(out io.Writer) (err error) {
 	return nil
 }
 
-// provisionArgs have the agent refuse a set whose password readPassword would.
+// provisionArgs have the agent refuse a set with a file that a program here would.
 func provisionArgs() []string {
-	return []string{"provision", "--from", given, "--to", provisioned, "--extra", fmt.Sprintf("%s:%d", extra, leastPassword)}
+	return []string{"provision", "--from", given, "--to", provisioned,
+		"--extra", fmt.Sprintf("%s:%d", webPassword, leastPassword),
+		"--extra", fmt.Sprintf("%s:%d-%d", wifi.NameFile, wifi.LeastName, wifi.MostName),
+		"--extra", fmt.Sprintf("%s:%d-%d", wifi.PasswordFile, wifi.LeastPassword, wifi.MostPassword)}
 }
 
 // command is a program that writes to out, and whose end nothing can hide.

@@ -55,13 +55,15 @@ func TestWebPageWantsThePassword(t *testing.T) {
 	}
 }
 
-// What readPassword would not take must not be wiped from the boot partition.
-func TestAgentIsToldTheLeastPassword(t *testing.T) {
-	args := provisionArgs()
-	if got := args[len(args)-2:]; got[0] != "--extra" || got[1] != "web-password:12" {
-		t.Errorf("agent %v", args)
+// What a program here would not take must not be wiped from the boot partition.
+func TestAgentIsToldWhatIsTaken(t *testing.T) {
+	args := strings.Join(provisionArgs(), " ")
+	for _, want := range []string{"web-password:12", "wifi-name:1-32", "wifi-password:8-63"} {
+		if !strings.Contains(args+" ", " --extra "+want+" ") {
+			t.Errorf("agent %s: no %s", args, want)
+		}
 	}
-	path := filepath.Join(t.TempDir(), extra)
+	path := filepath.Join(t.TempDir(), webPassword)
 	for n, bad := range map[int]bool{11: true, 12: false} {
 		if err := os.WriteFile(path, []byte(strings.Repeat("x", n)+"\n"), 0o600); err != nil {
 			t.Fatal(err)
@@ -77,7 +79,7 @@ func TestPasswordIsTakenOrSaidToBeTooShort(t *testing.T) {
 	for _, c := range []struct {
 		text, want string
 		bad        bool
-	}{{"", "", true}, {"c2VjcmV0\r\n", "", true}, {"long enough it is\r\n", "long enough it is", false}} {
+	}{{"", "", true}, {"c2VjcmV0\r\n", "", true}, {"long enough it is\r\n", "long enough it is", false}, {"\ufefflong enough it is\r\n", "long enough it is", false}} {
 		if c.text != "" {
 			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 				t.Fatal(err)

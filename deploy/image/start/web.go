@@ -11,11 +11,12 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"path"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"fieldpost/deploy/image/typed"
 )
 
 const (
@@ -58,11 +59,10 @@ func newServer(password, socket string) *http.Server {
 }
 
 func readPassword(file string) (string, error) {
-	text, err := os.ReadFile(file)
+	password, err := typed.Read(file)
 	if err != nil {
 		return "", err
 	}
-	password := strings.TrimSpace(string(text))
 	if len(password) < leastPassword {
 		return "", fmt.Errorf("%s is shorter than %d characters", filepath.Base(file), leastPassword)
 	}
