@@ -91,6 +91,8 @@ func (p *proof) given() map[string]string {
 		"connection-string": p.hub.Connection + "\n",
 		"hub-ca.pem":        string(p.hub.CAPEM()),
 		"web-password":      webPassword + "\r\n",
+		"wifi-name":         "workshop\r\n",
+		"wifi-password":     wifiPassword + "\r\n",
 		"agent.toml": "version = 1\n[hub]\nconnection_string_file = \"connection-string\"\nca_file = \"hub-ca.pem\"\nclock_wait = \"0s\"\n" +
 			// The estimate of wear would stretch the time between two commits.
 			"[store]\ncommit_every = \"1s\"\ndaily_writes = \"100GiB\"\n" +
@@ -195,6 +197,11 @@ func (p *proof) last(ctx context.Context) error {
 	if err := p.pages(ctx, g); err != nil {
 		return err
 	}
+	// That the driver was not loaded would be told with other words.
+	const noChip = "wifi: no Wi-Fi chip answers on this board"
+	alone := g.says(noChip)
+	p.check("a network's name and password, and a board without a radio", "the driver is loaded; the log says what is missing, and not the password",
+		fmt.Sprintf("%s; the password %d times", found(alone), g.heard(wifiPassword)), alone == nil && g.heard(wifiPassword) == 0)
 	arrived := p.hub.Arrived()
 	unique := map[string]bool{}
 	for _, id := range arrived {

@@ -13,6 +13,9 @@ import (
 	"fieldpost/bench/desk"
 )
 
+// wifiPassword is that of a network nobody has.
+const wifiPassword = "correct horse battery"
+
 // proof is one run.
 type proof struct {
 	options
@@ -71,7 +74,7 @@ func (p *proof) absent(ids []string) (absent []string) {
 // secrets are texts that must not be on the boot partition, by name.
 func (p *proof) secrets() map[string]string {
 	_, key, _ := strings.Cut(p.hub.Connection, "SharedAccessKey=")
-	return map[string]string{"device's key": strings.TrimSpace(key), "web page's password": webPassword}
+	return map[string]string{"device's key": strings.TrimSpace(key), "web page's password": webPassword, "Wi-Fi's password": wifiPassword}
 }
 
 // until waits for a condition.
