@@ -98,7 +98,7 @@ carry() {
 # arm_qemu: finds a QEMU whose Raspberry Pis have an I2C controller, which came with
 # version 9, and sets qemu to its folder and share to what goes with it.
 arm_qemu() {
-	local part version
+	local part version modules
 	need qemu-system-arm qemu-system-arm
 	qemu=$(dirname "$(command -v qemu-system-arm)") share=
 	version=$(qemu-system-arm --version | sed -n '1s/.*version \([0-9]*\).*/\1/p')
@@ -108,10 +108,19 @@ arm_qemu() {
 		part=$(unpacked amd64 "$suite-backports" "$part")
 		case $part in
 		*/qemu-system-arm_*) qemu=$part/usr/bin ;;
-		*/qemu-system-common_*) export QEMU_MODULE_DIR=$part/usr/lib/x86_64-linux-gnu/qemu ;;
+		*/qemu-system-common_*) modules=$part/usr/lib/x86_64-linux-gnu/qemu ;;
 		*/qemu-system-data_*) share=$part/usr/share/qemu ;;
 		esac
 	done
+	# It looks for modules among those of the installed one too, and ends at the first of
+	# another build. What it finds here it does not look for there, and what is empty is no
+	# module.
+	export QEMU_MODULE_DIR=$scratch/qemu-modules
+	mkdir -p "$QEMU_MODULE_DIR"
+	for part in /usr/lib/x86_64-linux-gnu/qemu/*.so; do
+		[ ! -e "$part" ] || : >"$QEMU_MODULE_DIR/${part##*/}"
+	done
+	ln -sf "$modules"/*.so "$QEMU_MODULE_DIR"
 }
 
 # unpacks: whether packages can be unpacked here; if not, that is a skip.
