@@ -2,12 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/google/renameio/v2"
 
 	"fieldpost/deploy/image/wifi"
 )
@@ -27,11 +32,54 @@ func wanted(folder string) bool {
 
 // keepWiFi has this program run a second time to keep the Wi-Fi, whatever becomes of it.
 func keepWiFi(ctx context.Context, out io.Writer) {
+	defer survive(ctx, wifiStarts)()
 	keep(ctx, func() error {
 		c := command(ctx, out, "/proc/self/exe", wifiArg)
 		c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		return c.Run()
 	})
+}
+
+const (
+	// wifiStarts counts the boots that have loaded the driver and may not have survived it.
+	wifiStarts = permanent + "/wifi-starts"
+	mostStarts = 5
+	survived   = time.Minute
+	leaveAlone = time.Hour
+)
+
+// survive waits for an hour when the last boots have all ended soon after the driver
+// was loaded: a kernel that panics of it starts the board again, and what keeps the
+// readings shall have that hour. It counts this boot until it has lasted; the function
+// it returns ends the count.
+func survive(ctx context.Context, file string) (end func()) {
+	text, _ := os.ReadFile(file)
+	before, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	if before >= mostStarts {
+		log.Printf("the board went down soon after the last %d starts of its Wi-Fi: it is left alone for %v", before, leaveAlone)
+		select {
+		case <-time.After(leaveAlone):
+		case <-ctx.Done():
+			return func() {}
+		}
+	}
+	if err := count(file, before+1); err != nil {
+		log.Printf("starts of the Wi-Fi are not counted: %v", err)
+	}
+	lasted := time.AfterFunc(survived, func() { _ = os.Remove(file) })
+	return func() { lasted.Stop() }
+}
+
+// count writes a number that the next moment must not take back.
+func count(file string, n int) error {
+	if err := renameio.WriteFile(file, []byte(strconv.Itoa(n)+"\n"), 0o600); err != nil {
+		return err
+	}
+	folder, err := os.Open(filepath.Dir(file))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // keep runs what keeps the Wi-Fi again and again, until ctx ends.

@@ -68,3 +68,36 @@ func TestWiFiIsKeptWhateverBecomesOfIt(t *testing.T) {
 		t.Errorf("said %d times: %s", n, said)
 	}
 }
+
+// A board that its radio's driver takes down goes on without, for an hour at a time.
+func TestWiFiThatTakesTheBoardDownIsLeftAlone(t *testing.T) {
+	said := logged(t)
+	file := filepath.Join(t.TempDir(), "wifi-starts")
+	var waits []time.Duration
+	boot := func(lasts time.Duration) {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			end := survive(t.Context(), file)
+			waits = append(waits, time.Since(began))
+			time.Sleep(lasts)
+			synctest.Wait()
+			end()
+		})
+	}
+	for range mostStarts + 2 {
+		boot(survived / 2)
+	}
+	boot(2 * survived)
+	boot(0)
+	want := make([]time.Duration, mostStarts+4)
+	want[mostStarts], want[mostStarts+1], want[mostStarts+2] = leaveAlone, leaveAlone, leaveAlone
+	if !slices.Equal(waits, want) {
+		t.Errorf("waits: %v, want %v", waits, want)
+	}
+	if n := strings.Count(said.String(), "left alone for 1h"); n != 3 {
+		t.Errorf("said: %s", said)
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "1\n" {
+		t.Errorf("counted: %q, %v", text, err)
+	}
+}
