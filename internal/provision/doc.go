@@ -9,8 +9,8 @@
 // which the next Take removes.
 //
 // What was taken is written in the set, in the file .taken, before it comes into
-// force. While that file is there, files of the source are still to be wiped, and
-// ones that hold zeros are ours, half wiped.
+// force. While that file is there, files of the source are still to be wiped. One
+// that differs from what was taken by zeros alone is half wiped; any other is new.
 //
 // Limits: wiping writes zeros over a file's blocks, syncs, and removes its name.
 // The flash behind a file system may keep older copies of a block that nothing but

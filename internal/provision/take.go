@@ -91,8 +91,9 @@ func (o Options) take(d *disk) (Result, error) {
 	if err != nil {
 		return Nothing, err
 	}
+	var before []file
 	if unwiped != nil {
-		if given, err = o.fresh(given); err != nil {
+		if given, before, err = o.split(given); err != nil {
 			return Nothing, err
 		}
 	}
@@ -107,10 +108,16 @@ func (o Options) take(d *disk) (Result, error) {
 		return Nothing, err
 	}
 	all := withConfig(merge(inForce, given), given)
-	if equal(all, inForce) {
-		return Same, o.wipeLater(d, given)
+	toWipe := given
+	for _, f := range before { // what one of them is by now, half wiped, is not what it was
+		if i := find(inForce, f.name); i >= 0 {
+			toWipe = append(toWipe, inForce[i])
+		}
 	}
-	if err := o.bring(d, all, given); err != nil {
+	if equal(all, inForce) {
+		return Same, o.wipeLater(d, toWipe)
+	}
+	if err := o.bring(d, all, toWipe); err != nil {
 		_ = d.removeSet(o.To.path(newName))
 		return Nothing, err
 	}
@@ -158,14 +165,15 @@ func (o Options) inForce() ([]file, error) {
 	return readFolder(o.To.path(current))
 }
 
-// bring checks a set and puts it in force. The rename of the link is the instant.
-func (o Options) bring(d *disk, all, given []file) error {
+// bring checks a set and puts it in force, with the list of what is to be wiped at
+// the source then. The rename of the link is the instant.
+func (o Options) bring(d *disk, all, toWipe []file) error {
 	name, err := o.To.next()
 	if err != nil {
 		return err
 	}
 	fresh, set := o.To.path(newName), o.To.path(name)
-	if err := d.writeSet(o.To, fresh, append(all, taken(given))); err != nil {
+	if err := d.writeSet(o.To, fresh, append(all, taken(toWipe))); err != nil {
 		return err
 	}
 	if faults := o.judge(fresh, all); len(faults) > 0 {

@@ -2,14 +2,17 @@ package provision
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"unicode/utf16"
 )
 
 const secret = "SharedAccessKey=c2VjcmV0"
@@ -115,7 +118,7 @@ func (r *rig) clean() {
 }
 
 var (
-	first  = map[string]string{ConfigFile: "a = \"key\"\nb = \"ca\"\n", "key": "good " + secret + "1", "ca": "good ca"}
+	first  = map[string]string{ConfigFile: "a = \"key\"\nb = \"ca\"\n", "key": "good " + secret + "1", "ca": strings.Repeat("good ca\n", 3*sector/8)}
 	second = map[string]string{"key": "good " + secret + "2"}
 )
 
@@ -243,6 +246,35 @@ func TestTakeLeavesExtraFilesToOthers(t *testing.T) {
 // cut is what a power cut throws in these tests.
 type cut struct{}
 
+// sector is what a card writes whole, mostly.
+const sector = 512
+
+// torn are the ways in which a power cut may leave a file that is written over with
+// zeros: no block of it is where it must be, and none must be whole.
+var torn = []struct {
+	name string
+	left func(old []byte) []byte
+}{
+	{"all", func(old []byte) []byte { return make([]byte, len(old)) }},
+	{"nothing", func(old []byte) []byte { return old }},
+	{"the end is left", func(old []byte) []byte { return append(make([]byte, len(old)-4), old[len(old)-4:]...) }},
+	{"the begin is left", func(old []byte) []byte { return append(slices.Clone(old[:4]), make([]byte, len(old)-4)...) }},
+	{"every other sector", func(old []byte) []byte {
+		left := slices.Clone(old)
+		for i := range left {
+			if i/sector%2 == 0 {
+				left[i] = 0
+			}
+		}
+		return left
+	}},
+	{"a hole", func(old []byte) []byte {
+		left := slices.Clone(old)
+		clear(left[len(left)/3 : len(left)/2])
+		return left
+	}},
+}
+
 // TestTakeIsWholeAtEveryCut ends Take before each change of a disk, and looks at
 // what is there: the old set or the new one is in force, whole, and the next Take
 // completes it.
@@ -256,60 +288,71 @@ func TestTakeIsWholeAtEveryCut(t *testing.T) {
 		{"second", first, second, both()},
 		{"same", first, map[string]string{"key": first["key"]}, first},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			var cuts int
-			for at := 1; ; at++ {
-				r := newRig(t)
-				if c.old != nil {
-					r.give(c.old)
-					r.must(Taken)
+		for _, tear := range torn {
+			t.Run(c.name+"/"+tear.name, func(t *testing.T) {
+				t.Parallel()
+				var cuts int
+				for at := 1; ; at++ {
+					r := newRig(t)
+					if c.old != nil {
+						r.give(c.old)
+						r.must(Taken)
+					}
+					r.give(c.give)
+					if !r.cutAt(at, tear.left) {
+						break
+					}
+					cuts++
+					there, err := r.to.Provisioned()
+					if err != nil {
+						t.Fatalf("cut %d: %v", at, err)
+					}
+					switch got := r.inForce(); {
+					case !there && c.old == nil && len(got) == 0:
+					case maps.Equal(got, c.old), maps.Equal(got, c.after):
+					default:
+						t.Fatalf("cut %d: half a set: %v", at, got)
+					}
+					r.step = nil
+					if _, err := r.take(); err != nil {
+						t.Fatalf("cut %d: then %v", at, err)
+					}
+					if got := r.inForce(); !maps.Equal(got, c.after) {
+						t.Errorf("cut %d: then in force: %v", at, got)
+					}
+					r.clean()
 				}
-				r.give(c.give)
-				if !r.cutAt(at) {
-					break
+				if cuts < 10 {
+					t.Errorf("%d cuts only", cuts)
 				}
-				cuts++
-				there, err := r.to.Provisioned()
-				if err != nil {
-					t.Fatalf("cut %d: %v", at, err)
-				}
-				switch got := r.inForce(); {
-				case !there && c.old == nil && len(got) == 0:
-				case maps.Equal(got, c.old), maps.Equal(got, c.after):
-				default:
-					t.Fatalf("cut %d: half a set: %v", at, got)
-				}
-				r.step = nil
-				if _, err := r.take(); err != nil {
-					t.Fatalf("cut %d: then %v", at, err)
-				}
-				if got := r.inForce(); !maps.Equal(got, c.after) {
-					t.Errorf("cut %d: then in force: %v", at, got)
-				}
-				r.clean()
-			}
-			if cuts < 10 {
-				t.Errorf("%d cuts only", cuts)
-			}
-			t.Logf("%d cuts", cuts)
-		})
+				t.Logf("%d cuts", cuts)
+			})
+		}
 	}
 }
 
-// cutAt reports whether there was a step of that number to cut at. A wipe is cut
-// in its middle: what has a sector of its own is zero, the rest is as it was.
-func (r *rig) cutAt(at int) (was bool) {
+// cutAt reports whether there was a step of that number to cut at. What a wipe has
+// written is on the disk as left says, until it is synced; a name that was removed is
+// there again, until its folder is synced.
+func (r *rig) cutAt(at int, left func(old []byte) []byte) (was bool) {
 	n := 0
+	old := map[string][]byte{} // of the files that are being wiped, and those whose names were removed
 	r.step = func(op, path string) {
 		if n++; n < at {
+			switch {
+			case op == "wipe":
+				old[path], _ = os.ReadFile(path)
+			case op == "sync" && path == r.from():
+				clear(old)
+			}
 			return
 		}
-		if op == "sync" && strings.HasPrefix(path, r.boot) {
-			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-				f, _ := os.OpenFile(path, os.O_RDWR, 0)
-				_, _ = f.WriteAt([]byte("half"), info.Size()-4)
-				_ = f.Close()
+		switch {
+		case op == "sync" && old[path] != nil:
+			r.leave(path, left(old[path]))
+		case op == "sync" && path == r.from():
+			for name := range old {
+				r.leave(name, make([]byte, len(old[name])))
 			}
 		}
 		panic(cut{})
@@ -327,6 +370,129 @@ func (r *rig) cutAt(at int) (was bool) {
 		r.t.Fatal(err)
 	}
 	return false
+}
+
+func (r *rig) leave(path string, data []byte) {
+	r.t.Helper()
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		r.t.Error(err)
+	}
+}
+
+// wide is a text as Windows calls Unicode.
+func wide(text string, order interface {
+	AppendUint16([]byte, uint16) []byte
+}, mark bool) string {
+	var b []byte
+	if mark {
+		b = order.AppendUint16(b, 0xfeff)
+	}
+	for _, u := range utf16.Encode([]rune(text)) {
+		b = order.AppendUint16(b, u)
+	}
+	return string(b)
+}
+
+// pending returns a rig whose first set is in force while the source is not wiped:
+// power was cut just before.
+func pending(t *testing.T) *rig {
+	t.Helper()
+	r := newRig(t)
+	r.give(first)
+	r.step = func(op, _ string) {
+		if op == "wipe" {
+			panic(cut{})
+		}
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = r.take()
+	}()
+	r.step = nil
+	if !r.to.Unfinished() || !maps.Equal(r.inForce(), first) {
+		t.Fatal("the first set is not in force, or its source is wiped")
+	}
+	return r
+}
+
+// While files of before are still to be wiped, one that is not what was taken with
+// zeros in it is new, whatever it looks like: it is read, and told of when it is wrong.
+func TestTakeWipesNothingThatIsNew(t *testing.T) {
+	const renewed = "good " + secret + "9"
+	key := first["key"]
+	for name, text := range map[string]string{
+		"as 16 bits":                       wide(renewed, binary.LittleEndian, true),
+		"as 16 bits, big end first":        wide(renewed, binary.BigEndian, true),
+		"as 16 bits, no mark":              wide(renewed, binary.LittleEndian, false),
+		"as 16 bits, as long as the old":   wide(renewed, binary.LittleEndian, false)[:len(key)/2*2] + key[len(key)/2*2:],
+		"the old as 16 bits":               wide(key, binary.LittleEndian, true),
+		"the old and zeros":                key + "\x00\x00",
+		"zeros of another length":          strings.Repeat("\x00", len(key)-1),
+		"another with a zero, as long":     "x" + key[1:len(key)-1] + "\x00",
+		"another name's content with zero": "\x00" + first["ca"][1:],
+		"the old, cut short":               key[:len(key)-3],
+		"empty":                            "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := pending(t)
+			r.give(map[string]string{"key": text})
+			result, err := r.take()
+			var refused *Refused
+			if strings.Contains(text, "good") {
+				if result != Taken || err != nil || r.inForce()["key"] != text {
+					t.Errorf("a good one: %v, %v, in force %q", result, err, r.inForce())
+				}
+				r.clean()
+				return
+			}
+			if result != Nothing || !errors.As(err, &refused) {
+				t.Errorf("%v, %v; want it refused", result, err)
+			}
+			if left, err := os.ReadFile(filepath.Join(r.from(), "key")); err != nil || string(left) != text {
+				t.Errorf("at the source: %q, %v", left, err)
+			}
+			if !maps.Equal(r.inForce(), first) {
+				t.Errorf("in force: %v", r.inForce())
+			}
+			if left, _ := os.ReadDir(r.from()); len(left) != 1 {
+				t.Errorf("the others were not wiped: %v", left)
+			}
+		})
+	}
+}
+
+// What is put beside files that are still to be wiped keeps none of them from it.
+func TestTakeWipesBesideAnything(t *testing.T) {
+	r := pending(t)
+	if err := os.Mkdir(filepath.Join(r.from(), "folder"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.take(); err == nil {
+		t.Error("a folder was taken")
+	}
+	if left, _ := os.ReadDir(r.from()); len(left) != 1 || r.to.Unfinished() {
+		t.Errorf("left %v, unfinished %t", left, r.to.Unfinished())
+	}
+}
+
+// What could not be wiped yet is not forgotten when another set comes into force, and
+// half wiped it is none of the new one.
+func TestTakeKeepsInMindWhatItCouldNotWipe(t *testing.T) {
+	r := pending(t)
+	r.leave(filepath.Join(r.from(), "key"), torn[2].left([]byte(first["key"])))
+	r.give(map[string]string{"ca": "good, another"})
+	r.step = func(op, path string) {
+		if op == "wipe" && path == filepath.Join(r.from(), ConfigFile) {
+			if err := os.Remove(path); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	r.must(Taken)
+	r.clean()
+	if got := r.inForce(); got["key"] != first["key"] || got["ca"] != "good, another" {
+		t.Errorf("in force: %v", got)
+	}
 }
 
 // TestTakeSyncsBeforeItGoesOn holds the order that makes those cuts true on a disk
