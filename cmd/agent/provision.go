@@ -15,7 +15,7 @@ import (
 // provisionReport lies beside the folder that was filled, where a laptop shows it.
 const provisionReport = "fieldpost-error.txt"
 
-func runProvision(_ context.Context, e env, args []string) int {
+func runProvision(ctx context.Context, e env, args []string) int {
 	f := flags(e, "provision")
 	from := f.String("from", "/boot/firmware/fieldpost", "`folder` with agent.toml and the files it names, or some of them")
 	to := f.String("to", "/etc/fieldpost", "`folder` that keeps them, for agent run --provisioned")
@@ -25,7 +25,7 @@ func runProvision(_ context.Context, e env, args []string) int {
 		return code
 	}
 	folder := provision.Folder(*to)
-	result, err := provision.Take(provision.Options{
+	result, err := provision.Take(ctx, provision.Options{
 		From:   *from,
 		To:     folder,
 		Report: filepath.Join(filepath.Dir(filepath.Clean(*from)), provisionReport),

@@ -3,6 +3,7 @@ package provision
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,15 +61,24 @@ func (o Options) told(failed error) string {
 }
 
 // Faults returns what an error of Take has to tell, in lines for a person.
-func Faults(err error) []Fault {
+func Faults(err error) (faults []Fault) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			faults = append(faults, Faults(e)...)
+		}
+		return faults
+	}
 	var refused *Refused
 	if errors.As(err, &refused) {
 		return refused.Faults
 	}
 	f := Fault{Text: err.Error()}
 	var hinted interface{ Hint() string }
-	if errors.As(err, &hinted) {
+	switch {
+	case errors.As(err, &hinted):
 		f.Hint = hinted.Hint()
+	case errors.Is(err, fs.ErrPermission):
+		f.Hint = "run it as root, or as the owner of that folder"
 	}
 	return []Fault{f}
 }

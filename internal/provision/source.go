@@ -33,35 +33,52 @@ func (f file) listed() string {
 	return hex.EncodeToString(s[:]) + between + f.name + "\n"
 }
 
-// readFolder reads the regular files of a folder, by name. A folder that is not
-// there has none. Names with a leading dot are left alone: laptops put such files
-// on every card they see.
-func readFolder(dir string) ([]file, error) {
+// readFolder reads the regular files of a folder, by name, and tells of what can be
+// no file of a set. A folder that is not there has none.
+func readFolder(dir string) (files []file, wrong []Fault, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
+			return nil, nil, nil
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	var files []file
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		switch {
-		case strings.HasPrefix(e.Name(), "."):
+		case strayed(e.Name()):
 			continue
 		case !e.Type().IsRegular():
-			return nil, &Error{fmt.Errorf("%s: not a regular file", path), "put plain files into the folder, and no folders"}
+			wrong = append(wrong, Fault{path + ": not a regular file", "put plain files into the folder, and no folders"})
+			continue
 		case len(files) == maxFiles:
-			return nil, &Error{fmt.Errorf("%s: more than %d files", dir, maxFiles), "leave only the configuration and the files it names"}
+			return files, append(wrong, Fault{fmt.Sprintf("%s: more than %d files", dir, maxFiles), "leave only the configuration and the files it names"}), nil
 		}
 		data, err := readFile(path)
-		if err != nil {
-			return nil, err
+		var large *Error
+		switch {
+		case errors.As(err, &large):
+			wrong = append(wrong, Fault{large.Error(), large.Next})
+		case err != nil:
+			return nil, nil, err
+		default:
+			files = append(files, file{e.Name(), data})
 		}
-		files = append(files, file{e.Name(), data})
 	}
-	return files, nil
+	return files, wrong, nil
+}
+
+// strayed reports whether a file of that name is one that laptops put on every card
+// they see, often without showing it. Such files are left alone.
+func strayed(name string) bool {
+	if strings.HasPrefix(name, ".") {
+		return true
+	}
+	switch strings.ToLower(name) {
+	case "desktop.ini", "thumbs.db", "system volume information", "$recycle.bin":
+		return true
+	}
+	return false
 }
 
 func readFile(path string) ([]byte, error) {

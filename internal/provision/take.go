@@ -1,8 +1,10 @@
 package provision
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -58,14 +60,29 @@ const (
 
 // Take takes the files of o.From, laid over those in force, as a new set, and
 // wipes them there. Without an error nothing that was taken is left. With one, the
-// set that was in force before is in force, unless it is an *UnwipedError.
-func Take(o Options) (Result, error) {
+// set that was in force before is in force, unless it is an *UnwipedError. Another
+// Take of the same folder is waited for, half a minute or until ctx ends.
+func Take(ctx context.Context, o Options) (result Result, err error) {
 	d := &disk{step: o.step}
-	result, err := o.take(d)
-	if o.Report != "" {
-		err = errors.Join(err, o.report(d, err))
+	folder, err := o.open(d)
+	if folder != nil {
+		defer folder.Close()
+		if err = lock(ctx, folder); err == nil {
+			result, err = o.take(d)
+		}
+	}
+	if o.Report != "" && !errors.Is(err, ErrBusy) { // the other one reports
+		err = o.reported(err, o.report(d, err))
 	}
 	return result, err
+}
+
+// reported adds that the report failed, unless its cause was told already.
+func (o Options) reported(err, failed error) error {
+	if failed == nil || errors.Is(err, fs.ErrPermission) && errors.Is(failed, fs.ErrPermission) {
+		return err
+	}
+	return errors.Join(err, fmt.Errorf("%s could not be brought up to date: %w", filepath.Base(o.Report), failed))
 }
 
 // UnwipedError tells that a set is in force and what it was made from is still
@@ -87,7 +104,7 @@ func (e *UnwipedError) Hint() string {
 
 func (o Options) take(d *disk) (Result, error) {
 	unwiped := o.finish(d)
-	given, err := readFolder(o.From)
+	given, err := o.given()
 	if err != nil {
 		return Nothing, err
 	}
@@ -100,7 +117,7 @@ func (o Options) take(d *disk) (Result, error) {
 	if len(given) == 0 {
 		return Nothing, unwiped
 	}
-	if err := o.room(d); err != nil {
+	if err := o.tidy(d); err != nil {
 		return Nothing, err
 	}
 	inForce, err := o.inForce()
@@ -122,14 +139,6 @@ func (o Options) take(d *disk) (Result, error) {
 		return Nothing, err
 	}
 	return Taken, o.finish(d)
-}
-
-// room makes the folder, and removes from it what no link names.
-func (o Options) room(d *disk) error {
-	if err := d.makeFolder(string(o.To)); err != nil {
-		return err
-	}
-	return o.tidy(d)
 }
 
 // tidy removes what a power cut, or another set, has left.
@@ -156,13 +165,27 @@ func (o Options) tidy(d *disk) error {
 	return nil
 }
 
+// given returns the files of the source. Whatever there cannot be one of a set is a
+// fault of its giver.
+func (o Options) given() ([]file, error) {
+	files, wrong, err := readFolder(o.From)
+	if err == nil && len(wrong) > 0 {
+		err = &Refused{wrong}
+	}
+	return files, err
+}
+
 // inForce returns the files of the set in force; none when there is no such set.
 func (o Options) inForce() ([]file, error) {
 	current, err := o.To.current()
 	if current == "" || err != nil {
 		return nil, err
 	}
-	return readFolder(o.To.path(current))
+	files, wrong, err := readFolder(o.To.path(current))
+	if err == nil && len(wrong) > 0 {
+		err = &Error{errors.New(wrong[0].Text), wrong[0].Hint}
+	}
+	return files, err
 }
 
 // bring checks a set and puts it in force, with the list of what is to be wiped at

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"os"
@@ -48,7 +49,7 @@ func (r *rig) give(files map[string]string) {
 }
 
 func (r *rig) take() (Result, error) {
-	return Take(Options{From: r.from(), To: r.to, Report: r.report(), Extra: r.extra, Check: check, step: r.step})
+	return Take(r.t.Context(), Options{From: r.from(), To: r.to, Report: r.report(), Extra: r.extra, Check: check, step: r.step})
 }
 
 func (r *rig) must(want Result) {
@@ -240,6 +241,73 @@ func TestTakeLeavesExtraFilesToOthers(t *testing.T) {
 	r.must(Taken)
 	if got := r.inForce(); got["web-password"] != "x" || len(got) != 4 {
 		t.Errorf("in force: %v", got)
+	}
+}
+
+// Whatever cannot be one of a set's files is a fault of whoever gave it, and all are
+// told at once.
+func TestTakeRefusesWhatIsNoFile(t *testing.T) {
+	r := newRig(t)
+	r.give(first)
+	r.give(map[string]string{"large": strings.Repeat("x", maxFile+1)})
+	if err := os.Mkdir(filepath.Join(r.from(), "folder"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i := range maxFiles {
+		r.give(map[string]string{fmt.Sprintf("many-%d", i): ""})
+	}
+	_, err := r.take()
+	var refused *Refused
+	if !errors.As(err, &refused) || len(refused.Faults) != 3 {
+		t.Fatalf("%v", err)
+	}
+	for i, want := range []string{"folder: not a regular file", "large: larger than 1024 KiB", "more than 32 files"} {
+		if f := refused.Faults[i]; !strings.HasSuffix(f.Text, want) || f.Hint == "" {
+			t.Errorf("fault %q, want %q", f, want)
+		}
+	}
+}
+
+// Laptops leave files of their own on a card, which nobody there sees.
+func TestTakeLeavesWhatLaptopsLeave(t *testing.T) {
+	r := newRig(t)
+	r.give(first)
+	strays := map[string]string{"desktop.ini": "", "Thumbs.db": "", "._key": "", ".DS_Store": ""}
+	r.give(strays)
+	if err := os.Mkdir(filepath.Join(r.from(), "System Volume Information"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r.must(Taken)
+	if got := r.inForce(); !maps.Equal(got, first) {
+		t.Errorf("in force: %v", got)
+	}
+	r.must(Nothing)
+	if left, _ := os.ReadDir(r.from()); len(left) != len(strays)+1 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// A report that cannot be written is told of beside what it is about.
+func TestTakeTellsOfItsReport(t *testing.T) {
+	r := newRig(t)
+	r.give(map[string]string{"kye": ""})
+	if err := os.Mkdir(r.report(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.take()
+	var refused *Refused
+	faults := Faults(err)
+	if !errors.As(err, &refused) || len(faults) != 2 || !strings.HasPrefix(faults[1].Text, "error.txt could not be brought up to date: ") {
+		t.Errorf("told: %q", faults)
+	}
+}
+
+// What this user may not do is told once, with the next move.
+func TestFaultsOfRights(t *testing.T) {
+	denied := fmt.Errorf("open x: %w", fs.ErrPermission)
+	faults := Faults(Options{Report: "y"}.reported(denied, fmt.Errorf("open y: %w", fs.ErrPermission)))
+	if len(faults) != 1 || faults[0].Text != denied.Error() || !strings.Contains(faults[0].Hint, "as root") {
+		t.Errorf("told: %q", faults)
 	}
 }
 

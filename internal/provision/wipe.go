@@ -2,13 +2,8 @@ package provision
 
 import (
 	"bytes"
-	"errors"
-	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 )
 
 // taken is the file of a set that lists what is to be wiped at the source, in the
@@ -25,34 +20,16 @@ func (o Options) takenPath() string {
 	return filepath.Join(string(o.To), linkName, takenName)
 }
 
-// pending returns the lines of what is still to be wiped, by name.
-func (o Options) pending() (map[string]string, error) {
-	list, err := os.ReadFile(o.takenPath())
-	if err != nil {
-		return nil, err
-	}
-	pending := make(map[string]string)
-	for line := range strings.Lines(string(list)) {
-		if _, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), between); ok {
-			pending[name] = line
-		}
-	}
-	return pending, nil
-}
-
-// isTaken reports whether f, which has a line in the list, is what was taken, whole
-// or half wiped. The set in force has what it was.
-func (o Options) isTaken(line string, f file) (bool, error) {
-	if f.listed() == line {
+// isTaken reports whether f is in such a list, whole or half wiped. The set in force
+// has what it was.
+func (o Options) isTaken(list []byte, f file) (bool, error) {
+	if bytes.Contains(list, []byte(f.listed())) {
 		return true, nil
 	}
-	if bytes.IndexByte(f.data, 0) < 0 {
+	if bytes.IndexByte(f.data, 0) < 0 || !bytes.Contains(list, []byte(between+f.name+"\n")) {
 		return false, nil
 	}
 	kept, err := readFile(filepath.Join(string(o.To), linkName, f.name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
 	return err == nil && halfWiped(f.data, kept), err
 }
 
@@ -73,20 +50,18 @@ func halfWiped(data, old []byte) bool {
 
 // split parts what was given into what is new and what was taken before.
 func (o Options) split(given []file) (fresh, before []file, err error) {
-	pending, err := o.pending()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	list, err := os.ReadFile(o.takenPath())
+	if err != nil && !os.IsNotExist(err) {
 		return nil, nil, err
 	}
 	for _, f := range given {
-		was := false
-		if line, listed := pending[f.name]; listed {
-			if was, err = o.isTaken(line, f); err != nil {
-				return nil, nil, err
-			}
-		}
-		if was {
+		was, err := o.isTaken(list, f)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case was:
 			before = append(before, f)
-		} else {
+		default:
 			fresh = append(fresh, f)
 		}
 	}
@@ -96,12 +71,12 @@ func (o Options) split(given []file) (fresh, before []file, err error) {
 // finish wipes what the set in force was made from, and removes the sets before
 // it. Whatever ended it the last time, it goes on there.
 func (o Options) finish(d *disk) error {
-	pending, err := o.pending()
-	if errors.Is(err, fs.ErrNotExist) {
+	list, err := os.ReadFile(o.takenPath())
+	if os.IsNotExist(err) {
 		return nil
 	}
 	if err == nil {
-		err = o.wipe(d, pending)
+		err = o.wipe(d, list)
 	}
 	if err == nil {
 		err = o.tidy(d)
@@ -118,34 +93,21 @@ func (o Options) finish(d *disk) error {
 	return nil
 }
 
-// wipe looks at the names in the list only: whatever else a person has put there
-// does not keep a secret from being wiped.
-func (o Options) wipe(d *disk, pending map[string]string) error {
+// wipe does not mind what else a person has put there: that keeps no secret from
+// being wiped.
+func (o Options) wipe(d *disk, list []byte) error {
+	files, _, err := readFolder(o.From)
+	if err != nil {
+		return err
+	}
 	var wiped bool
-	for _, name := range slices.Sorted(maps.Keys(pending)) {
-		path := filepath.Join(o.From, name)
-		info, err := os.Lstat(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			continue
-		case err != nil:
-			return err
-		case !info.Mode().IsRegular() || info.Size() > maxFile:
-			continue
+	for _, f := range files {
+		was, err := o.isTaken(list, f)
+		if err == nil && was {
+			wiped = true
+			err = d.wipe(filepath.Join(o.From, f.name))
 		}
-		data, err := readFile(path)
 		if err != nil {
-			return err
-		}
-		was, err := o.isTaken(pending[name], file{name, data})
-		if err != nil {
-			return err
-		}
-		if !was {
-			continue
-		}
-		wiped = true
-		if err := d.wipe(path); err != nil {
 			return err
 		}
 	}
