@@ -72,6 +72,18 @@ func writeLongAgo(t *testing.T, path string, text []byte) {
 	}
 }
 
+// marked is a text as editors of Windows begin one in UTF-8.
+func marked(text []byte) []byte { return append([]byte("\ufeff"), text...) }
+
+// wide is a text as Windows calls Unicode.
+func wide(text []byte) []byte {
+	b := []byte("\xff\xfe")
+	for _, c := range text {
+		b = append(b, c, 0)
+	}
+	return b
+}
+
 // What check says of each bad file, and what keeps the link of run from dialling:
 // the key, the file, why, and what to do.
 func TestBadIdentityFiles(t *testing.T) {
@@ -105,6 +117,15 @@ func TestBadIdentityFiles(t *testing.T) {
 		{"token missing", sas, "sas_token_file = \"token\"\n", nil, "hub.sas_token_file", "token: no such file", "SharedAccessSignature", false},
 		{"no token", sas, "sas_token_file = \"token\"\n", map[string][]byte{"token": []byte("c2VjcmV0")}, "hub.sas_token_file", "lacks one of sr, sig and se", "SharedAccessSignature", false},
 		{"token ended", sas, "sas_token_file = \"token\"\n", map[string][]byte{"token": []byte(token("1000000000"))}, "hub.sas_token_file", "the token ended on 2001-09-09", "new token", true},
+		{"all with a mark", "\ufeff" + x509, pair + "ca_file = \"ca\"\n", map[string][]byte{"cert": marked(cert), "key": marked(key), "ca": marked(cert)}, "", "", "", true},
+		{"token with a mark", sas, "sas_token_file = \"token\"\n", map[string][]byte{"token": marked([]byte(token("4102444800")))}, "", "", "", true},
+		{"connection string as 16 bits", string(wide([]byte(sas))), "", nil, "hub.connection_string_file", "device: is UTF-16", "save it as UTF-8", false},
+		{"authorities as 16 bits", sas, "ca_file = \"ca\"\n", map[string][]byte{"ca": wide(cert)}, "hub.ca_file", "ca: is UTF-16", "save it as UTF-8", false},
+		{"certificate as 16 bits", x509, pair, map[string][]byte{"cert": wide(cert), "key": key}, "hub.certificate_file", "cert: is UTF-16", "save it as UTF-8", false},
+		{"key as 16 bits", x509, pair, map[string][]byte{"cert": cert, "key": wide(key)}, "hub.key_file", "key: is UTF-16", "save it as UTF-8", false},
+		{"token as 16 bits", sas, "sas_token_file = \"token\"\n", map[string][]byte{"token": wide([]byte(token("4102444800")))}, "hub.sas_token_file", "token: is UTF-16", "save it as UTF-8", false},
+		{"login as 16 bits", sas, "proxy = \"http://p:1\"\nproxy_credentials_file = \"login\"\n", map[string][]byte{"login": wide([]byte("u:c2VjcmV0"))}, "hub.proxy_credentials_file", "login: is UTF-16", "save it as UTF-8", true},
+		{"certificate in DER", x509, pair, map[string][]byte{"cert": {0x30, 0x82, 0, 0x10, 0, 0}, "key": key}, "hub.certificate_file", "cert: holds zero bytes", "as PEM", false},
 		{"no login", sas, "proxy = \"http://p:1\"\nproxy_credentials_file = \"login\"\n", map[string][]byte{"login": []byte("c2VjcmV0")}, "hub.proxy_credentials_file", "USER:PASSWORD", "as the proxy knows", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

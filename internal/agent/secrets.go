@@ -26,8 +26,12 @@ type fault struct {
 }
 
 func newFault(key, hint string, err error) *fault {
-	if errors.Is(err, fs.ErrPermission) {
+	var none *config.NoTextError
+	switch {
+	case errors.Is(err, fs.ErrPermission):
 		hint = forbiddenHint()
+	case errors.As(err, &none):
+		hint = none.Hint()
 	}
 	return &fault{key, hint, err}
 }
@@ -162,6 +166,8 @@ func outOfTime(hub config.Hub, id uplink.Identity, now time.Time) *fault {
 	return nil
 }
 
+// readSmall reads a text, without the mark that some editors begin one with: behind it
+// the first certificate of a file would not be seen.
 func readSmall(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -172,5 +178,13 @@ func readSmall(path string) ([]byte, error) {
 	case info.Size() > maxSecretFile:
 		return nil, fmt.Errorf("%s: %d bytes, larger than anything expected here", path, info.Size())
 	}
-	return os.ReadFile(path)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	text, err := config.Text(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return text, nil
 }

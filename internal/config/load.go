@@ -31,12 +31,17 @@ func Load(path string) (*Config, []Problem) {
 // Parse reads a configuration from data; name is used in problems, and its
 // folder is where relative paths start. Without problems the Config is complete
 // and may be run. With problems it holds what could be understood; it is nil
-// when data is not TOML.
+// when data is not TOML, or no text at all.
 func Parse(name string, data []byte) (*Config, []Problem) {
 	if len(data) > MaxFile {
 		return nil, []Problem{{File: name, Message: "larger than " + strconv.Itoa(MaxFile>>10) + " KiB"}}
 	}
-	root, problems := parseTree(data)
+	text, err := Text(data)
+	var none *NoTextError
+	if errors.As(err, &none) {
+		return nil, []Problem{{File: name, Message: none.Error(), Hint: none.Hint()}}
+	}
+	root, problems := parseTree(text)
 	if root == nil {
 		problems[0].File = name
 		return nil, problems

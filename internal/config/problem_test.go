@@ -62,6 +62,8 @@ func TestProblems(t *testing.T) {
 			"7: sensor.jitter: is more than half of every, which is 10s"}},
 		{"pack_wait alone", "version = 1\n[uplink]\npack_wait = \"1m\"\n", []string{
 			"3: uplink.pack_wait: out of place without pack | add pack = true, or remove the line"}},
+		{"as 16 bits", "v\x00e\x00r\x00s\x00i\x00o\x00n\x00 \x00=\x00 \x001\x00\n\x00", []string{
+			"is UTF-16 | save it as UTF-8"}},
 		{"secret in the file", "version = 1\n[hub]\nconnection_string = \"HostName=h;SharedAccessKey=c2VjcmV0\"\n", []string{
 			"3: hub.connection_string: unknown key (nearest: connection_string_file) | " + secret}},
 		{"secret for a path", "version = 1\n[hub]\nconnection_string_file = \"HostName=h;SharedAccessKey=c2VjcmV0\"\n", []string{

@@ -56,7 +56,6 @@ type tree struct {
 // TOML: keys that are set twice. At a syntax error there is no table and one
 // problem.
 func parseTree(data []byte) (*node, []Problem) {
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	// The parser finds positions by address; a spare byte of capacity keeps the
 	// address of what is left behind the last byte from moving.
 	data = append(make([]byte, 0, len(data)+1), data...)
