@@ -34,7 +34,7 @@ _fieldpost() {
 	'log') words='--f --level --n --socket --help' ;;
 	'loglevel') words='--for --json --socket --help' ;;
 	'probe') words='--bus --config --json --socket --help' ;;
-	'provision') words='--extra --from --to --help' ;;
+	'provision') words='--check --extra --from --to --help' ;;
 	'queue') words='stat peek export flush dead --json --socket --help' ;;
 	'queue stat') words='--json --socket --help' ;;
 	'queue peek') words='--class --json --n --socket --help' ;;

@@ -70,6 +70,7 @@ for program in agent fieldpost
 	complete -c $program -n 'string match -q -- \'probe\' (__fieldpost_command)' -l config -r -F -d 'configuration file, for when no agent runs: what is in it is not offered again'
 	complete -c $program -n 'string match -q -- \'probe\' (__fieldpost_command)' -l json -d 'print JSON'
 	complete -c $program -n 'string match -q -- \'probe\' (__fieldpost_command)' -l socket -r -F -d 'the agent\'s path'
+	complete -c $program -n 'string match -q -- \'provision\' (__fieldpost_command)' -l check -d 'judge the folder on any machine, as for a gateway that has nothing yet, and take and write nothing; --to is not looked at'
 	complete -c $program -n 'string match -q -- \'provision\' (__fieldpost_command)' -l extra -x -d 'name of a file that no configuration needs to name, or name:N, of one with N characters at least, or name:N-M, with M at most; may be given again'
 	complete -c $program -n 'string match -q -- \'provision\' (__fieldpost_command)' -l from -r -F -d 'folder with agent.toml and the files it names, or some of them'
 	complete -c $program -n 'string match -q -- \'provision\' (__fieldpost_command)' -l to -r -F -d 'folder that keeps them, for agent run --provisioned'

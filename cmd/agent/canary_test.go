@@ -187,6 +187,7 @@ func judge(t *testing.T, search *canary.Search, what string, files map[string]st
 	}
 	var said bytes.Buffer
 	e := env{out: &said, err: &said}
+	dispatch(context.Background(), e, []string{"provision", "--check", "--from", from, "--extra", "web-password:12"})
 	dispatch(context.Background(), e, []string{"check", "--config", filepath.Join(from, "agent.toml")})
 	code := dispatch(context.Background(), e, []string{"provision", "--from", from, "--to", to, "--extra", "web-password:12", "--extra", "wifi-password:8-63"})
 	if code != exitOK && code != exitConfig {

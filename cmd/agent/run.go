@@ -110,7 +110,11 @@ func runCheck(_ context.Context, e env, args []string) int {
 
 // readConfig reads a configuration and finds everything that is wrong with it.
 func readConfig(path string) (*config.Config, []config.Problem) {
-	cfg, problems := config.Load(path)
+	return checkCommands(config.Load(path))
+}
+
+// checkCommands adds what only the agent knows of a configuration: its commands.
+func checkCommands(cfg *config.Config, problems []config.Problem) (*config.Config, []config.Problem) {
 	if cfg != nil {
 		problems = append(problems, cfg.CheckCommands(agent.CommandNames(cfg))...)
 	}

@@ -19,19 +19,8 @@ import (
 // waits for its key still samples. What depends on the time is judged unless
 // now.Trust is clock.TrustNone.
 func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
-	var found []config.Problem
+	found := CheckHubFiles(cfg, now)
 	add := func(f *fault) { found = append(found, cfg.Problem(f.key, f.err.Error(), f.hint)) }
-	if hub := cfg.Hub; hub.ConnectionStringFile == "" {
-		add(newFault("hub.connection_string_file", hintNoHub, errors.New("not set")))
-	} else {
-		id, faults := assemble(hub)
-		for _, f := range slices.Concat(faults, cut(hub, id), stale(hub, id, now)) {
-			add(f)
-		}
-	}
-	if _, f := readLogin(cfg.Hub.ProxyCredentialsFile); f != nil {
-		add(f)
-	}
 	for _, f := range exposed(cfg.Hub) {
 		add(f)
 	}
@@ -47,6 +36,25 @@ func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
 	}
 	if err := writable(cfg.Agent.StateDir); err != nil {
 		add(newFault("agent.state_dir", "make the folder and give it to the user the agent runs as", err))
+	}
+	return found
+}
+
+// CheckHubFiles tells what CheckFiles does about what is in the files of HubFiles. It
+// is the same on any machine that has them.
+func CheckHubFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
+	var found []config.Problem
+	add := func(f *fault) { found = append(found, cfg.Problem(f.key, f.err.Error(), f.hint)) }
+	if hub := cfg.Hub; hub.ConnectionStringFile == "" {
+		add(newFault("hub.connection_string_file", hintNoHub, errors.New("not set")))
+	} else {
+		id, faults := assemble(hub)
+		for _, f := range slices.Concat(faults, cut(hub, id), stale(hub, id, now)) {
+			add(f)
+		}
+	}
+	if _, f := readLogin(cfg.Hub.ProxyCredentialsFile); f != nil {
+		add(f)
 	}
 	return found
 }
@@ -77,9 +85,16 @@ func CheckClock(now clock.Stamp) []config.Problem {
 }
 
 // HubFiles returns the paths of the files by which a gateway proves who it is and
-// knows its hub. Those that are not configured are empty.
-func HubFiles(hub config.Hub) []string {
-	return []string{hub.ConnectionStringFile, hub.CAFile, hub.CertificateFile, hub.KeyFile, hub.SASTokenFile, hub.ProxyCredentialsFile}
+// knows its hub, by the key that names them. Those that are not configured are empty.
+func HubFiles(hub config.Hub) map[string]string {
+	return map[string]string{
+		"hub.connection_string_file": hub.ConnectionStringFile,
+		"hub.ca_file":                hub.CAFile,
+		"hub.certificate_file":       hub.CertificateFile,
+		"hub.key_file":               hub.KeyFile,
+		"hub.sas_token_file":         hub.SASTokenFile,
+		"hub.proxy_credentials_file": hub.ProxyCredentialsFile,
+	}
 }
 
 // cut tells of a key that has lost its end on the way here.

@@ -60,7 +60,7 @@ func TestTakeStopsWaiting(t *testing.T) {
 	defer r.held().Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Take(ctx, Options{From: r.from(), To: r.to, Check: check}); !errors.Is(err, ErrBusy) {
+	if _, err := Take(ctx, Options{From: r.from(), To: r.to, Text: anyText, Check: check}); !errors.Is(err, ErrBusy) {
 		t.Error(err)
 	}
 }

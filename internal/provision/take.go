@@ -24,9 +24,14 @@ type Options struct {
 	// that no configuration names.
 	Extra []string
 
-	// Check judges the configuration at path and the files it names, and returns
-	// the paths of these. A set with faults never comes into force.
-	Check func(path string) (named []string, faults []Fault)
+	// Text judges whether data, of any file, is text. What Check would say when one is
+	// not need not hold when it is saved anew, and is not asked.
+	Text func(data []byte) error
+
+	// Check judges a configuration and the files that it names, and returns the paths
+	// of these. They are in dir; a configuration that was made of them may not be. A
+	// set with faults never comes into force.
+	Check func(dir string, config []byte) (named []string, faults []Fault)
 
 	step func(op, path string) // called before everything that changes a disk; tests cut there
 }
@@ -218,8 +223,17 @@ func (o Options) bring(d *disk, all, toWipe []file) error {
 }
 
 // judge finds the faults of a set, told by the names its giver knows.
-func (o Options) judge(dir string, all []file) []Fault {
-	named, faults := o.Check(filepath.Join(dir, ConfigFile))
+func (o Options) judge(dir string, all []file) (unread []Fault) {
+	for _, f := range all {
+		if err := o.Text(f.data); err != nil {
+			fault := Faults(err)[0]
+			unread = append(unread, Fault{f.name + ": " + fault.Text, fault.Hint})
+		}
+	}
+	if len(unread) > 0 {
+		return unread
+	}
+	named, faults := o.Check(dir, all[find(all, ConfigFile)].data)
 	for i := range faults {
 		faults[i].Text = strings.ReplaceAll(faults[i].Text, dir+string(filepath.Separator), "")
 		faults[i].Hint = strings.ReplaceAll(faults[i].Hint, dir+string(filepath.Separator), "")
@@ -230,8 +244,47 @@ func (o Options) judge(dir string, all []file) []Fault {
 		}
 		faults = append(faults, Fault{
 			f.name + ": nothing in " + ConfigFile + " names this file",
-			"correct its name, name it in " + ConfigFile + ", or take it away",
+			o.rename(f.name, named),
 		})
 	}
 	return faults
+}
+
+// rename is the next move for a file that nothing names.
+func (o Options) rename(name string, named []string) string {
+	wanted := append(append(named, ConfigFile), o.Extra...)
+	for _, k := range known {
+		wanted = append(wanted, k.name)
+	}
+	for _, path := range wanted {
+		if w := filepath.Base(path); alike(name, w) {
+			return "rename it to " + w
+		}
+	}
+	return "correct its name, name it in " + ConfigFile + ", or take it away"
+}
+
+// alike reports whether a laptop may have made name of wanted: a FAT disk does not tell
+// capitals from small letters, Windows hides the .txt that its editor has added, and
+// what knows short names only writes the first six letters and ~1.
+func alike(name, wanted string) bool {
+	name = strings.ToLower(name)
+	short, _, isShort := strings.Cut(name, "~")
+	return name == wanted || strings.TrimSuffix(name, ".txt") == wanted || isShort && len(short) == 6 && strings.HasPrefix(wanted, short)
+}
+
+// Check judges the folder o.From as Take would for a gateway that has nothing in force,
+// and changes nothing. It reports whether there is something to take.
+func Check(o Options) (something bool, err error) {
+	if _, err := os.Stat(o.From); err != nil {
+		return false, &Error{err, "give the path of the folder that was filled"}
+	}
+	given, err := o.given()
+	if err != nil || len(given) == 0 {
+		return false, err
+	}
+	if faults := o.judge(filepath.Clean(o.From), withConfig(given, given)); len(faults) > 0 {
+		return true, &Refused{faults}
+	}
+	return true, nil
 }

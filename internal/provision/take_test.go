@@ -49,7 +49,7 @@ func (r *rig) give(files map[string]string) {
 }
 
 func (r *rig) take() (Result, error) {
-	return Take(r.t.Context(), Options{From: r.from(), To: r.to, Report: r.report(), Extra: r.extra, Check: check, step: r.step})
+	return Take(r.t.Context(), Options{From: r.from(), To: r.to, Report: r.report(), Extra: r.extra, Text: anyText, Check: check, step: r.step})
 }
 
 func (r *rig) must(want Result) {
@@ -61,17 +61,13 @@ func (r *rig) must(want Result) {
 
 // check wants each line `file = "name"` of the configuration to name a file that
 // says good.
-func check(path string) (named []string, faults []Fault) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, []Fault{{Text: err.Error()}}
-	}
-	for line := range strings.Lines(string(text)) {
+func check(dir string, config []byte) (named []string, faults []Fault) {
+	for line := range strings.Lines(string(config)) {
 		_, name, ok := strings.Cut(strings.TrimSpace(line), " = \"")
 		if !ok {
 			continue
 		}
-		file := filepath.Join(filepath.Dir(path), strings.TrimSuffix(name, `"`))
+		file := filepath.Join(dir, strings.TrimSuffix(name, `"`))
 		named = append(named, file)
 		if b, err := os.ReadFile(file); err != nil || !bytes.Contains(b, []byte("good")) {
 			faults = append(faults, Fault{file + ": is not good", "make it good"})
@@ -79,6 +75,9 @@ func check(path string) (named []string, faults []Fault) {
 	}
 	return named, faults
 }
+
+// anyText takes everything for text.
+func anyText([]byte) error { return nil }
 
 // inForce returns the files of the set in force.
 func (r *rig) inForce() map[string]string {
