@@ -109,13 +109,13 @@ func (e *UnwipedError) Hint() string {
 
 func (o Options) take(d *disk) (Result, error) {
 	unwiped := o.finish(d)
-	given, err := o.given()
+	there, err := o.given()
 	if err != nil {
 		return Nothing, err
 	}
-	var before []file
+	given := there
 	if unwiped != nil {
-		if given, before, err = o.split(given); err != nil {
+		if given, err = o.fresh(there); err != nil {
 			return Nothing, err
 		}
 	}
@@ -131,9 +131,9 @@ func (o Options) take(d *disk) (Result, error) {
 	}
 	all := withConfig(merge(inForce, given), given)
 	toWipe := given
-	for _, f := range before { // what one of them is by now, half wiped, is not what it was
-		if i := find(inForce, f.name); i >= 0 {
-			toWipe = append(toWipe, inForce[i])
+	for _, f := range inForce { // taken before; what is there by now, half wiped, is not what it was
+		if find(there, f.name) >= 0 && find(given, f.name) < 0 {
+			toWipe = append(toWipe, f)
 		}
 	}
 	if equal(all, inForce) {

@@ -48,24 +48,22 @@ func halfWiped(data, old []byte) bool {
 	return true
 }
 
-// split parts what was given into what is new and what was taken before.
-func (o Options) split(given []file) (fresh, before []file, err error) {
+// fresh returns those of the files given that were not taken before.
+func (o Options) fresh(given []file) (fresh []file, err error) {
 	list, err := os.ReadFile(o.takenPath())
 	if err != nil && !os.IsNotExist(err) {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, f := range given {
 		was, err := o.isTaken(list, f)
-		switch {
-		case err != nil:
-			return nil, nil, err
-		case was:
-			before = append(before, f)
-		default:
+		if err != nil {
+			return nil, err
+		}
+		if !was {
 			fresh = append(fresh, f)
 		}
 	}
-	return fresh, before, nil
+	return fresh, nil
 }
 
 // finish wipes what the set in force was made from, and removes the sets before
