@@ -127,15 +127,33 @@ for keep in 'postrm remove' 'postrm upgrade 2' 'postrm disappear x 1' 'postrm ab
 	calls $keep
 	! grep '^rm' "$scratch/calls" || fail "$keep removes something"
 done
+
+# purge: on folders below the scratch folder, with nothing but dpkg's helpers replaced.
+sed -i -e "s|/var/lib/fieldpost|$scratch/purged/state|g" -e "s|/etc/fieldpost|$scratch/purged/etc|g" -e 's|-user fieldpost|-user "$OWNER"|' "$scratch/control/postrm"
+export OWNER=daemon
+mv "$scratch/stub/rm" "$scratch/rm"
+for command in find rm rmdir; do ln -s "$(command -v $command)" "$scratch/stub/$command"; done
 calls postrm purge
-grep -qx 'rm -rf /var/lib/fieldpost /etc/fieldpost' "$scratch/calls" || fail 'purge leaves something'
+mkdir -p "$scratch"/purged/{state,etc/keys,elsewhere/corrupt-1}
+touch "$scratch"/purged/{state/queue.db,state/.opening,etc/keys/.key,elsewhere/queue.db,elsewhere/corrupt-1/queue.db}
+calls postrm purge
+[ "$(ls "$scratch/purged")" = elsewhere ] || fail 'purge leaves something'
+ln -s elsewhere "$scratch/purged/state"
+calls postrm purge
+[ -e "$scratch/purged/elsewhere/queue.db" ] && [ ! -L "$scratch/purged/state" ] || fail 'purge takes what belongs to somebody else'
+OWNER=$(id -un)
+ln -s elsewhere "$scratch/purged/state"
+calls postrm purge
+[ "$(cd "$scratch/purged" && find . | sort | tr '\n' ' ')" = '. ./elsewhere ' ] || fail 'purge leaves what a link leads to'
+mv -f "$scratch/rm" "$scratch/stub/rm"
 # What the agent cannot do without must fail; what a chroot does not have must not.
 for must in 'systemd-sysusers postinst configure' 'systemd-tmpfiles postinst configure' 'update-alternatives postinst configure' \
-	'update-alternatives prerm remove' 'rm postrm purge'; do
+	'update-alternatives prerm remove'; do
 	# shellcheck disable=SC2086
 	! FAILS=${must%% *} script ${must#* } || fail "${must#* } goes on without ${must%% *}"
 done
-for may in udevadm deb-systemd-helper deb-systemd-invoke systemctl; do
+ln -s elsewhere "$scratch/purged/state"
+for may in rm udevadm deb-systemd-helper deb-systemd-invoke systemctl; do
 	for call in 'postinst configure' 'prerm upgrade 2' 'prerm remove' 'postrm remove' 'postrm purge'; do
 		# shellcheck disable=SC2086
 		FAILS=$may calls $call
