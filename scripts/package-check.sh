@@ -41,6 +41,8 @@ cat >"$scratch/contents" <<'EOT'
 -rw-r--r-- root/root ./etc/fieldpost/agent.toml
 drwx------ root/root ./etc/fieldpost/keys/
 -rwxr-xr-x root/root ./usr/bin/fieldpost
+-rwxr-xr-x root/root ./usr/lib/fieldpost/handover
+-rw-r--r-- root/root ./usr/lib/systemd/system/fieldpost-handover.service
 -rw-r--r-- root/root ./usr/lib/systemd/system/fieldpost-keys.path
 -rw-r--r-- root/root ./usr/lib/systemd/system/fieldpost-keys.service
 -rw-r--r-- root/root ./usr/lib/systemd/system/fieldpost.service
@@ -74,6 +76,8 @@ for arch in armhf:armv6 arm64:arm64 amd64:amd64; do
 	done <<-'END'
 		agent.toml etc/fieldpost/agent.toml
 		fieldpost.service usr/lib/systemd/system/fieldpost.service
+		handover usr/lib/fieldpost/handover
+		fieldpost-handover.service usr/lib/systemd/system/fieldpost-handover.service
 		fieldpost-keys.path usr/lib/systemd/system/fieldpost-keys.path
 		fieldpost-keys.service usr/lib/systemd/system/fieldpost-keys.service
 		sysusers.conf usr/lib/sysusers.d/fieldpost.conf
@@ -118,7 +122,7 @@ done
 for quiet in 'postinst triggered x' 'prerm upgrade 2' 'prerm failed-upgrade 1'; do
 	# shellcheck disable=SC2086 # several arguments
 	calls $quiet
-	! grep -v '^systemctl is-active ' "$scratch/calls" || fail "$quiet: calls this"
+	! grep -v -e '^systemctl is-active ' -e '^systemctl stop fieldpost-handover' "$scratch/calls" || fail "$quiet: calls this"
 done
 calls prerm remove
 grep -q 'update-alternatives --remove agent' "$scratch/calls" || fail 'remove leaves the other name'
@@ -177,13 +181,15 @@ done
 echo 'd /etc/fieldpost/keys 0700 root root -' | same 'tmpfiles.d' <(grep -v '^#' deploy/tmpfiles.conf)
 
 # The unit: nothing that this systemd does not know, but for what 254 brought; and shut in.
-cp deploy/fieldpost.service deploy/fieldpost-keys.* "$scratch/"
-sed -i 's|^ExecStart=/usr/bin/fieldpost|ExecStart=/bin/true|' "$scratch/fieldpost.service"
-systemd-analyze verify --man=no "$scratch/fieldpost.service" "$scratch/fieldpost-keys.path" 2>&1 |
+cp deploy/fieldpost*.service deploy/fieldpost-keys.path "$scratch/"
+sed -i 's|^ExecStart=/usr/[^ ]*/*fieldpost[^ ]*|ExecStart=/bin/true|' "$scratch/fieldpost.service" "$scratch/fieldpost-handover.service"
+systemd-analyze verify --man=no "$scratch/fieldpost.service" "$scratch/fieldpost-handover.service" "$scratch/fieldpost-keys.path" 2>&1 |
 	grep -e "$scratch" -e fieldpost | grep -v "Unknown key '*\(RestartSteps\|RestartMaxDelaySec\)" >"$scratch/verify" || true
 [ ! -s "$scratch/verify" ] || { cat "$scratch/verify"; fail 'systemd has complaints'; }
-systemd-analyze security --offline=true --no-pager --threshold=20 deploy/fieldpost.service >"$scratch/security" 2>&1 ||
-	{ cat "$scratch/security"; fail 'the unit is exposed to more than 2.0'; }
+for unit in fieldpost-handover fieldpost; do
+	systemd-analyze security --offline=true --no-pager --threshold=20 deploy/$unit.service >"$scratch/security" 2>&1 ||
+		{ cat "$scratch/security"; fail "$unit.service is exposed to more than 2.0"; }
+done
 
 # The sum leaves room, so that a line could go unnoticed: what is open is told one by one. The agent
 # has a network, devices, neighbours and programs of others to run; /proc it reads as a sensor.
@@ -229,7 +235,9 @@ UMask=0027
 StateDirectory=fieldpost
 StateDirectoryMode=0750
 RuntimeDirectory=fieldpost
-LoadCredential=keys:/etc/fieldpost/keys
+Wants=fieldpost-handover.service
+After=fieldpost-handover.service
+LoadCredential=keys:/run/fieldpost-keys
 SetCredential=keys:none
 DevicePolicy=closed
 MemoryHigh=160M
@@ -237,6 +245,44 @@ MemoryMax=224M
 TasksMax=128
 WantedBy=multi-user.target
 EOT
+while read -r line; do
+	grep -qxF -e "$line" deploy/fieldpost-handover.service || fail "fieldpost-handover.service has lost $line"
+done <<'EOT'
+PartOf=fieldpost.service
+StartLimitIntervalSec=0
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/lib/fieldpost/handover /etc/fieldpost/keys /run/fieldpost-keys
+RuntimeDirectory=fieldpost-keys
+RuntimeDirectoryMode=0700
+TimeoutStartSec=20s
+LogExtraFields=OBJECT_SYSTEMD_UNIT=fieldpost.service
+CapabilityBoundingSet=CAP_DAC_READ_SEARCH
+ProtectSystem=strict
+ProtectHome=read-only
+EOT
+
+# What can be handed over is, what cannot is told, and neither keeps the other from it.
+keys=$scratch/keys
+mkdir -p "$keys/folder" "$scratch/handed"
+for name in connection-string 'with space ' a:b schlüssel.pem .hidden $'new\nline' -rf; do echo "$name" >"$keys/$name"; done
+ln -s ../security "$keys/linked.pem"
+ln -s nowhere "$keys/broken"
+head -c 1100000 /dev/zero >"$keys/big"
+deploy/handover "$keys" "$scratch/handed" 2>"$scratch/left"
+ls "$scratch/handed" | LC_ALL=C sort | same 'handed over' <(printf '%s\n' -rf connection-string linked.pem 'with space ')
+cmp "$scratch/handed/linked.pem" "$scratch/security"
+sed -n "s|^<4>$keys/\(.*\) was not handed to the agent: .*; .*|\1|p" "$scratch/left" | LC_ALL=C sort |
+	same 'told as left' <(printf '%s\n' .hidden a:b big broken folder 'new?line' schlüssel.pem)
+rm -r "$keys" "$scratch/handed"
+mkdir -p "$keys" "$scratch/handed"
+for ((i = 0; i < 300; i++)); do head -c 4090 /dev/zero >"$keys/more-$i"; done
+for ((i = 0; i < 20; i++)); do echo key >"$keys/key-$i"; done
+deploy/handover "$keys" "$scratch/handed" 2>"$scratch/left"
+[ "$(ls "$scratch/handed" | grep -c key-)" = 20 ] || fail 'many files keep the key from the agent'
+[ "$(du -s --apparent-size -B1 "$scratch/handed" | cut -f1)" -lt 1040000 ] || fail 'systemd takes less than this'
+[ "$(wc -l <"$scratch/left")" = 21 ] || fail 'many files flood the log'
+
 for pair in i2c-dev:char-i2c spidev:char-spi gpio:char-gpiochip watchdog:char-watchdog misc:/dev/watchdog; do
 	grep -q "^SUBSYSTEM==\"${pair%:*}\"" deploy/udev.rules || fail "no rule of udev for ${pair%:*}"
 	grep -qx "DeviceAllow=${pair#*:} rw" deploy/fieldpost.service || fail "the unit does not allow ${pair#*:}"

@@ -169,7 +169,7 @@ func TestBookMessages(t *testing.T) {
 	}
 }
 
-// literals are the texts in the sources that the agent is built of, as one.
+// literals are the texts in the sources that the agent and its package are built of, as one.
 func literals(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
@@ -196,6 +196,10 @@ func literals(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
+	handover, err := os.ReadFile("../../deploy/handover")
+	if err != nil {
+		t.Fatal(err)
+	}
 	// What the system itself says.
-	return all.String() + "no such host\n"
+	return all.String() + string(handover) + "no such host\n"
 }

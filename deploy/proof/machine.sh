@@ -91,6 +91,24 @@ key() {
 	chmod 600 /etc/fieldpost/keys/connection-string
 }
 
+# odd_keys: what systemd cannot hand over keeps neither the agent nor its keys down.
+odd_keys() {
+	local keys=/etc/fieldpost/keys name
+	printf x >$keys/schlüssel.pem
+	printf x >$keys/a:b
+	head -c 1100000 /dev/zero >$keys/big
+	printf x >/root/linked
+	ln -s /root/linked $keys/linked.pem
+	holds 'odd keys: a linked one is handed over' test -s /run/credentials/fieldpost.service/keys_linked.pem
+	holds 'odd keys: the agent has its own' says hub.invalid fieldpost status --json
+	for name in schlüssel.pem a:b big; do
+		holds "odd keys: the log of the agent tells of $name" says "$keys/$name was not handed to the agent" journalctl -b -u fieldpost -o cat
+	done
+	is 'odd keys: every start was the first one' "$(systemctl show -p NRestarts --value fieldpost)" 0
+	holds 'odd keys: nobody else reads the copies' bash -c '[ -e /run/fieldpost-keys/linked.pem ] && ! runuser -u fieldpost -- ls /run/fieldpost-keys'
+	rm $keys/schlüssel.pem $keys/a:b $keys/big $keys/linked.pem
+}
+
 stage1() {
 	useradd -m tech
 
@@ -154,6 +172,8 @@ stage1() {
 	is 'an upgrade leaves stopped what was stopped' "$(systemctl is-active fieldpost)" inactive
 	systemctl start fieldpost
 
+	odd_keys
+
 	rm -r /etc/fieldpost/keys
 	kept 'without the folder of keys' systemctl restart fieldpost
 	systemd-tmpfiles --create fieldpost.conf
@@ -186,6 +206,7 @@ stage1() {
 
 removed() {
 	is 'remove: nothing runs' "$(systemctl is-active fieldpost)" inactive
+	is 'remove: no copy of a key stays' "$(ls -d /run/fieldpost-keys 2>/dev/null)" ''
 	is 'remove: queue, keys and configuration stay' "$(ls -d $state/queue.db /etc/fieldpost/agent.toml /etc/fieldpost/keys/connection-string 2>/dev/null | wc -l)" 3
 	is 'remove: the other name is gone' "$(ls /usr/bin/agent 2>/dev/null)" ''
 }

@@ -33,7 +33,7 @@ func handedOver(hub config.Hub, credentials string) config.Hub {
 // forbiddenHint is the next move about a file that the agent may not read.
 func forbiddenHint() string {
 	if os.Getenv(credentialsVar) != "" {
-		return "as root, see that it is there: ls -l; then systemctl restart fieldpost, which hands it over"
+		return "as root: ls -l shows whether it is there, systemctl status -n 30 fieldpost-handover why it was not handed over; put that right, and the agent is started again"
 	}
 	return "ask again as root or as the agent's user; if that user is refused too, let it have the file: chown or chgrp"
 }
