@@ -1,6 +1,11 @@
 # bash completion for agent
 # Made from the table of commands by go generate ./cmd/agent; changes here are lost.
 
+_fieldpost_files() {
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
 _fieldpost() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} name= words= i
 	COMPREPLY=()
@@ -13,12 +18,31 @@ _fieldpost() {
 	done
 	case "$name $prev" in
 	'bundle --config'|'bundle --o'|'bundle --socket'|'check --config'|'commands --socket'|'commands --store'|'commands help --config'|'commands help --socket'|'commands run --socket'|'demo --keep'|'fsck --salvage'|'fsck --store'|'log --socket'|'loglevel --socket'|'probe --bus'|'probe --config'|'probe --socket'|'provision --from'|'provision --to'|'queue --socket'|'queue stat --socket'|'queue peek --socket'|'queue export --socket'|'queue flush --socket'|'queue dead --socket'|'queue dead list --socket'|'queue dead show --socket'|'queue dead retry --socket'|'queue dead drop --socket'|'run --config'|'run --provisioned'|'selftest --config'|'selftest --socket'|'sensors --socket'|'sensors read --config'|'sensors read --socket'|'status --socket'|'tail --socket'|'top --socket')
-		compopt -o filenames 2>/dev/null
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		_fieldpost_files "$cur"
 		return
 		;;
-	'bundle show --file'|'commands run --args'|'commands run --id'|'commands run --within'|'demo --duration'|'demo --seed'|'log --level'|'log --n'|'loglevel --for'|'provision --extra'|'queue peek --class'|'queue peek --n'|'selftest --outputs'|'tail --sensor'|'tail --types'|'top --every')
+	'log --level')
+		mapfile -t COMPREPLY < <(compgen -W 'debug info warn error' -- "$cur")
 		return
+		;;
+	'queue peek --class')
+		mapfile -t COMPREPLY < <(compgen -W 'alarm result telemetry debug' -- "$cur")
+		return
+		;;
+	'tail --types')
+		mapfile -t COMPREPLY < <(compgen -W 'reading settled command link sensor part queue' -- "$cur")
+		return
+		;;
+	'bundle show --file'|'commands run --args'|'commands run --id'|'commands run --within'|'demo --duration'|'demo --seed'|'log --n'|'loglevel --for'|'provision --extra'|'queue peek --n'|'selftest --outputs'|'tail --sensor'|'top --every')
+		return
+		;;
+	esac
+	case $name in
+	'bundle show')
+		if [[ $cur != -* ]]; then
+			_fieldpost_files "$cur"
+			return
+		fi
 		;;
 	esac
 	case $name in
@@ -32,7 +56,7 @@ _fieldpost() {
 	'demo') words='--duration --json --keep --seed --verbose --help' ;;
 	'fsck') words='--json --salvage --store --help' ;;
 	'log') words='--f --level --n --socket --help' ;;
-	'loglevel') words='--for --json --socket --help' ;;
+	'loglevel') words='debug info warn error --for --json --socket --help' ;;
 	'probe') words='--bus --config --json --socket --help' ;;
 	'provision') words='--check --extra --from --to --help' ;;
 	'queue') words='stat peek export flush dead --json --socket --help' ;;

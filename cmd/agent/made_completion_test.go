@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"fieldpost/internal/config"
+	"fieldpost/internal/diag"
 )
 
 // steps lists what a word may follow to lead to a command: "queue dead" is the
@@ -38,17 +41,67 @@ func takes(f *flag.Flag) bool {
 	return value != ""
 }
 
-// valued lists flags with a value, as "command --flag", those that name files or the others.
+// choices lists what the value of a flag may be, where there is a list.
+func choices(f *flag.Flag) []string {
+	switch value, _ := flag.UnquoteUsage(f); value {
+	case "level":
+		return config.LogLevels()
+	case "class":
+		return diag.Classes()
+	case "types":
+		return diag.EventTypes()
+	}
+	return nil
+}
+
+// argument tells what a command takes beside flags and commands below it: the name of a
+// file, or one of some words.
+func argument(c described) (file bool, words []string) {
+	switch c.name {
+	case "bundle show":
+		return true, nil
+	case "loglevel":
+		return false, config.LogLevels()
+	}
+	return false, nil
+}
+
+// wantsFile lists the commands whose argument is the name of a file.
+func wantsFile(all []described) []string {
+	var found []string
+	for _, c := range all {
+		if file, _ := argument(c); file {
+			found = append(found, c.name)
+		}
+	}
+	return found
+}
+
+// valued lists flags with a value, as "command --flag", those that name files or those
+// of whose values nothing is known.
 func valued(all []described, files bool) []string {
 	var found []string
 	for _, c := range all {
 		for _, f := range c.flags {
-			if takes(f) && bringsFiles(f) == files {
+			if takes(f) && bringsFiles(f) == files && choices(f) == nil {
 				found = append(found, c.name+" --"+f.Name)
 			}
 		}
 	}
 	return found
+}
+
+// chosen writes a case for every flag whose values are known.
+func chosen(all []described, format string) string {
+	var b strings.Builder
+	for _, c := range all {
+		for _, f := range c.flags {
+			if values := choices(f); values != nil {
+				fmt.Fprintf(&b, format, c.name+" --"+f.Name, strings.Join(values, " "))
+			}
+		}
+	}
+	return b.String()
 }
 
 // quoted joins words, each in quotes of the shell.
@@ -64,7 +117,8 @@ func quoted(words []string, between string) string {
 }
 
 func words(c described) []string {
-	found := slices.Clone(c.below)
+	_, found := argument(c)
+	found = slices.Concat(c.below, found)
 	for _, f := range c.flags {
 		found = append(found, "--"+f.Name)
 	}
@@ -75,6 +129,11 @@ func bashCompletion(all []described) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# bash completion for agent
 # %s
+
+_fieldpost_files() {
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
 
 _fieldpost() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} name= words= i
@@ -88,16 +147,25 @@ _fieldpost() {
 	done
 	case "$name $prev" in
 	%s)
-		compopt -o filenames 2>/dev/null
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		_fieldpost_files "$cur"
 		return
 		;;
-	%s)
+%s	%s)
 		return
 		;;
 	esac
 	case $name in
-`, madeBy, quoted(steps(all), "|"), quoted(valued(all, true), "|"), quoted(valued(all, false), "|"))
+	%s)
+		if [[ $cur != -* ]]; then
+			_fieldpost_files "$cur"
+			return
+		fi
+		;;
+	esac
+	case $name in
+`, madeBy, quoted(steps(all), "|"), quoted(valued(all, true), "|"),
+		chosen(all, "\t'%s')\n\t\tmapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\")\n\t\treturn\n\t\t;;\n"),
+		quoted(valued(all, false), "|"), quoted(wantsFile(all), "|"))
 	var first []string
 	for _, c := range firstWords(all) {
 		first = append(first, c.name)
@@ -129,12 +197,16 @@ for word in ${words[2,CURRENT-1]}; do
 done
 case "$name ${words[CURRENT-1]}" in
 (%s) _files; return ;;
-(%s) _message value; return ;;
+%s(%s) _message value; return ;;
 esac
 case $name in
-`, madeBy, quoted(steps(all), "|"), quoted(valued(all, true), "|"), quoted(valued(all, false), "|"))
-	offer := func(name string, below []string, flags []*flag.Flag) {
-		fmt.Fprintf(&b, "('%s') offers=(%s) ;;\n", name, quoted(offers(all, name, below, flags, ":"), " "))
+(%s) [[ $PREFIX == -* ]] || { _files; return } ;;
+esac
+case $name in
+`, madeBy, quoted(steps(all), "|"), quoted(valued(all, true), "|"), chosen(all, "('%s') compadd %s; return ;;\n"),
+		quoted(valued(all, false), "|"), quoted(wantsFile(all), "|"))
+	offer := func(name string, below []string, flags []*flag.Flag, more ...string) {
+		fmt.Fprintf(&b, "('%s') offers=(%s) ;;\n", name, quoted(slices.Concat(offers(all, name, below, flags, ":"), more), " "))
 	}
 	var first []string
 	for _, c := range firstWords(all) {
@@ -142,7 +214,8 @@ case $name in
 	}
 	offer("", first, nil)
 	for _, c := range all {
-		offer(c.name, c.below, c.flags)
+		_, words := argument(c)
+		offer(c.name, c.below, c.flags, words...)
 	}
 	b.WriteString("esac\n_describe agent offers\n")
 	return b.String()
@@ -183,8 +256,11 @@ for program in agent fieldpost
 	complete -c $program -f
 `, madeBy, quoted(steps(all), " "))
 	offer := func(at, rest, text string) {
-		fmt.Fprintf(&b, "\tcomplete -c $program -n %s %s -d %s\n",
-			fishQuoted("string match -q -- "+fishQuoted(at)+" (__fieldpost_command)"), rest, fishQuoted(text))
+		fmt.Fprintf(&b, "\tcomplete -c $program -n %s %s", fishQuoted("string match -q -- "+fishQuoted(at)+" (__fieldpost_command)"), rest)
+		if text != "" {
+			b.WriteString(" -d " + fishQuoted(text))
+		}
+		b.WriteByte('\n')
 	}
 	for _, c := range firstWords(all) {
 		offer("", "-a "+c.name, c.summary)
@@ -194,9 +270,17 @@ for program in agent fieldpost
 			i := slices.IndexFunc(all, func(o described) bool { return o.name == c.name+" "+word })
 			offer(c.name, "-a "+word, all[i].summary)
 		}
+		switch file, words := argument(c); {
+		case file:
+			offer(c.name, "-F", "")
+		case words != nil:
+			offer(c.name, "-a "+fishQuoted(strings.Join(words, " ")), "")
+		}
 		for _, f := range c.flags {
 			rest := "-l " + f.Name
 			switch {
+			case choices(f) != nil:
+				rest += " -x -a " + fishQuoted(strings.Join(choices(f), " "))
 			case bringsFiles(f):
 				rest += " -r -F"
 			case takes(f):

@@ -92,7 +92,12 @@ func TestBashCompletes(t *testing.T) {
 		"agent queue dead drop --a":           "--all",
 		"agent queue peek --js":               "--json",
 		"agent check --config " + dir + "/":   dir + "/agent.toml",
-		"agent queue peek --class ":           "",
+		"agent queue peek --class ":           "alarm result telemetry debug",
+		"agent log --level w":                 "warn",
+		"agent loglevel ":                     "debug info warn error --for --json --socket --help",
+		"agent loglevel --for ":               "",
+		"agent bundle show " + dir + "/":      dir + "/agent.toml",
+		"agent bundle show --f":               "--file",
 		"agent sensors read --socket /x --js": "--json",
 		"agent nonsense --js":                 "",
 	} {
