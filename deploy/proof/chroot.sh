@@ -44,6 +44,7 @@ holds 'it starts and answers' start
 holds 'it stops' finish
 identity=$(grep -o '[0-9a-f]\{16\}' $state/identity)
 holds 'upgrade' dpkg -i /proof/new.deb
+holds 'the unchanged example is the newer one' grep -q 'newer package' /etc/fieldpost/agent.toml
 holds 'the new version' grep -q 0.0.2 <(fieldpost version)
 holds 'it starts and answers after the upgrade' start
 holds 'and stops' finish

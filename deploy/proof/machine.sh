@@ -40,7 +40,8 @@ says() {
 	"$@" 2>&1 | grep -q -e "$word"
 }
 
-install() { dpkg -i "/proof/$1.deb" >/tmp/dpkg 2>&1 </dev/null || tail -n 5 /tmp/dpkg; }
+# install NAME: as on a gateway without somebody to ask.
+install() { dpkg --force-confold -i "/proof/$1.deb" >/tmp/dpkg 2>&1 </dev/null || tail -n 5 /tmp/dpkg; }
 answers() { fieldpost status --json | grep -q '"chain"'; }
 version() { fieldpost status --json | sed -n 's/.*"version": *"\([^"]*\)".*/\1/p' | head -n 1; }
 runs() { says "\"version\": *\"$1" fieldpost status --json; }
@@ -147,9 +148,14 @@ stage1() {
 	holds 'keys: nor can a technician' bash -c '! runuser -u tech -- cat /run/credentials/fieldpost.service/keys_connection-string'
 
 	before=$(version)
-	kept upgrade install new
+	pid=$(main)
+	kept 'a question that nobody answers' eval '! dpkg -i /proof/new.deb >/tmp/dpkg 2>&1 </dev/null'
+	is 'a question that nobody answers: it was that of the configuration' "$(grep -c 'end of file on stdin at conffile prompt' /tmp/dpkg)" 1
+	is 'a question that nobody answers: the agent goes on' "$(main)" "$pid"
+	kept upgrade dpkg --force-confold --configure -a
 	holds 'upgrade: the new version runs' bash -c "[ \"$before\" != '' ] && ! fieldpost status --json | grep -q '\"version\": *\"$before\"'"
 	is 'upgrade: the changed configuration stays' "$(grep -c meter /etc/fieldpost/agent.toml)" 2
+	holds 'upgrade: the newer example is beside it' grep -q 'newer package' /etc/fieldpost/agent.toml.dpkg-dist
 	kept downgrade install old
 	holds 'downgrade: the old version runs' runs "$before"
 

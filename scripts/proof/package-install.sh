@@ -21,13 +21,15 @@ done
 wanted() { [ ${#parts[@]} = 0 ] || [[ " ${parts[*]} " == *" $1 "* ]]; }
 
 # packages FOLDER NAME GOARCH: old.deb and new.deb there, of version 0.0.1 and 0.0.2, made in
-# a copy of the tree, with the agent built as BINARY name it.
+# a copy of the tree, with the agent built as BINARY name it. The example configuration of
+# the newer is another.
 packages() {
 	local tree=$scratch/tree pair
 	mkdir -p "$1" "$tree"
 	tar --exclude=./dist -cf - . | tar -xf - -C "$tree"
 	for pair in old:v0.0.1 new:v0.0.2; do
 		rm -rf "$tree/dist"
+		[ "$pair" != new:v0.0.2 ] || echo '# An example of the newer package.' >>"$tree/deploy/agent.toml"
 		(cd "$tree" && export VERSION=${pair#*:} && scripts/cross-build.sh "$2" && scripts/package.sh "$3") >>"$log" 2>&1 || return 1
 		mv "$tree"/dist/*.deb "$1/${pair%:*}.deb"
 	done
