@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
 		child(dir)
 	}
+	if dir := os.Getenv(servantDir); dir != "" {
+		serve(dir)
+	}
 	os.Exit(m.Run())
 }
 

@@ -2,29 +2,28 @@ package store
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 
 	bolt "go.etcd.io/bbolt"
+
+	"fieldpost/internal/keep"
 )
 
 // createDisk makes a fresh file under a temporary name. publish gives it its own
 // when it is whole, so that a power cut leaves what was there or a complete file.
 func createDisk(path string, o Options) (*disk, error) {
 	tmp := path + ".new"
-	f, err := lockFile(tmp, os.O_CREATE)
-	if errors.Is(err, errDamaged) {
-		if err = os.RemoveAll(tmp); err == nil {
-			f, err = lockFile(tmp, os.O_CREATE)
-		}
+	if err := sweep(tmp); err != nil {
+		return nil, err
 	}
+	f, err := lockFile(tmp, os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Truncate(0); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
+	keep.Own(f)
 	d, err := openBolt(tmp, f, o)
 	if err != nil {
 		return nil, err
@@ -43,6 +42,22 @@ func createDisk(path string, o Options) (*disk, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// sweep removes what an earlier attempt has left, whosever it is, unless somebody is
+// at work on it.
+func sweep(tmp string) error {
+	if _, err := os.Lstat(tmp); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	f, err := lockFile(tmp, 0)
+	if errors.Is(err, ErrLocked) {
+		return err
+	}
+	if err := closeHeld(f); err != nil {
+		return err
+	}
+	return os.RemoveAll(tmp)
 }
 
 // publish gives the file its name. What was there is moved to corrupt-<n>/ beside

@@ -13,6 +13,8 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"fieldpost/internal/keep"
 )
 
 const (
@@ -78,14 +80,9 @@ func maxSize(maxBytes int64) int {
 // maxLogical is the largest MaxBytes that maxFile leaves room for.
 const maxLogical = maxFile * 6 / 10
 
-// openDisk opens an existing file, locked and walked first. held is the file when
-// it was locked earlier, or nil; openDisk closes it when it fails.
+// openDisk opens the file that lockFile has locked, walked first. It closes it when
+// it fails.
 func openDisk(ctx context.Context, path string, held *os.File, o Options, tell func(Progress)) (d *disk, err error) {
-	if held == nil {
-		if held, err = lockFile(path, 0); err != nil {
-			return nil, err
-		}
-	}
 	info, err := held.Stat()
 	if err == nil {
 		err = preflight(ctx, held, info.Size(), tell)
@@ -97,13 +94,18 @@ func openDisk(ctx context.Context, path string, held *os.File, o Options, tell f
 }
 
 // locate follows a link in the place of the queue file: a queue may lie on another
-// disk. One that leads nowhere, not even to a folder, is damaged.
+// disk. One that leads nowhere, not even to a folder, is damaged; whether one does
+// cannot be said when a folder on the way lets nobody through.
 func locate(path string) (string, error) {
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		return path, nil // what is wrong with it is met when it is opened
 	}
-	if to, err := filepath.EvalSymlinks(path); err == nil {
+	to, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return path, err
+	}
+	if err == nil {
 		if info, err := os.Stat(to); err == nil && !info.Mode().IsRegular() {
 			return path, damaged("it is a link to %s, not to a file", info.Mode().Type()) // which is not ours to move
 		}
@@ -129,7 +131,7 @@ func lockFile(path string, flag int) (*os.File, error) {
 		return nil, damaged("it is %s, not a file", info.Mode().Type())
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|flag, 0o600)
-	if errors.Is(err, fs.ErrPermission) && os.Chmod(path, 0o600) == nil {
+	if errors.Is(err, fs.ErrPermission) && keep.Allow(path) {
 		f, err = os.OpenFile(path, os.O_RDWR|flag, 0o600)
 	}
 	if err != nil {

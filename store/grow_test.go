@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
@@ -167,7 +168,7 @@ func TestAlarmsGoLast(t *testing.T) {
 // of it before the first alarm goes, and no alarm is ever refused.
 func TestMemoryFull(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "file")
-	if err := writeFile(dir, nil, false); err != nil {
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := New(Options{Dir: dir, MaxMemory: 200_000, NoSync: true})

@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"fieldpost/internal/keep"
 )
 
 // identity is what makes an ID unlike any other: the store, drawn once per state
@@ -30,8 +32,9 @@ type identityFile struct {
 
 // nextIdentity reads DIR/identity, raises the epoch and writes it back. When the
 // file cannot be read or written the identity is a fresh store with epoch 1, and
-// note says why: an epoch that is not on disk could be given twice.
-func nextIdentity(dir string, sync bool) (id identity, note string) {
+// note says why: an epoch that is not on disk could be given twice. A file that may
+// not be read is as good as it was: it stays, for a start that may.
+func nextIdentity(dir string, sync bool) (id identity, note error) {
 	path := filepath.Join(dir, "identity")
 	id, err := readIdentity(path)
 	first := errors.Is(err, fs.ErrNotExist)
@@ -39,12 +42,16 @@ func nextIdentity(dir string, sync bool) (id identity, note string) {
 	case err == nil && id.epoch < math.MaxUint32:
 		id.epoch++
 	case err == nil:
-		id, note = freshIdentity(), "identity drawn anew: epochs used up"
+		id, note = freshIdentity(), errors.New("identity drawn anew: epochs used up")
 		id.queue = true
+	case errors.Is(err, fs.ErrPermission):
+		id = freshIdentity()
+		id.queue = true
+		return id, fmt.Errorf("identity drawn for this start only: %w", err)
 	default:
 		id = freshIdentity()
 		if !first {
-			note = "identity drawn anew: " + err.Error()
+			note = fmt.Errorf("identity drawn anew: %w", err)
 		}
 		have, _ := asides(dir)
 		id.queue = !first || len(have) > 0
@@ -55,7 +62,7 @@ func nextIdentity(dir string, sync bool) (id identity, note string) {
 			id = freshIdentity()
 			id.queue = queue
 		}
-		return id, "identity drawn for this start only: " + werr.Error()
+		return id, fmt.Errorf("identity drawn for this start only: %w", werr)
 	}
 	id.kept = true
 	return id, note
@@ -86,7 +93,7 @@ func freshIdentity() identity {
 }
 
 func readIdentity(path string) (identity, error) {
-	b, err := os.ReadFile(path)
+	b, err := keep.Read(path)
 	if err != nil {
 		return identity{}, fmt.Errorf("read identity: %w", err)
 	}
@@ -110,29 +117,13 @@ func writeIdentity(path string, id identity, sync bool) error {
 	if err != nil {
 		return err
 	}
-	tmp := path + ".new"
-	if err := writeFile(tmp, append(b, '\n'), sync); err != nil {
-		return fmt.Errorf("write identity: %w", err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
+	if err := keep.Replace(path, append(b, '\n'), sync); err != nil {
 		return fmt.Errorf("write identity: %w", err)
 	}
 	if err := syncDir(filepath.Dir(path), sync); err != nil {
 		return fmt.Errorf("write identity: %w", err)
 	}
 	return nil
-}
-
-func writeFile(path string, b []byte, sync bool) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil && sync {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }
 
 // syncDir makes a rename in dir survive a power cut.

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+
+	"fieldpost/internal/keep"
 )
 
 // opened is the end of one attempt to open the file.
@@ -23,7 +25,8 @@ var errGone = damaged("there is none, though an earlier start made one")
 
 // openFile opens the file, or sets it aside and goes on with a fresh one that
 // holds what could be salvaged. An error is worth another attempt, except
-// ErrLocked.
+// ErrLocked. A file that is refused for its rights is none that is damaged: it is
+// left as it is, whatever else is known of it, until they are back.
 func (s *Store) openFile(ctx context.Context, held *os.File) opened {
 	s.mu.Lock()
 	aside, first := s.aside, !s.adopted
@@ -32,30 +35,36 @@ func (s *Store) openFile(ctx context.Context, held *os.File) opened {
 	}
 	lost := first && s.ident.queue
 	s.mu.Unlock()
-	if err := os.MkdirAll(s.o.Dir, 0o700); err != nil {
+	if err := keep.Folder(s.o.Dir); err != nil {
 		return opened{err: errors.Join(err, closeHeld(held))}
+	}
+	path, err := locate(s.path())
+	if held == nil && err == nil {
+		held, err = lockFile(path, 0)
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return opened{err: err}
+	case aside != nil:
+	case errors.Is(err, errDamaged):
+		aside = err
+	case errors.Is(err, fs.ErrNotExist):
+		if lost {
+			aside = errGone
+		}
+	case err != nil:
+		return opened{err: err}
 	}
 	if err := s.enterOpening(); err != nil && aside == nil {
 		aside = err
 	}
-	path, err := locate(s.path())
-	if err != nil && aside == nil {
-		aside = err
-	}
-	if aside == nil {
+	if held != nil && aside == nil {
 		o := s.openAsItIs(ctx, path, held)
-		held = nil
-		switch {
-		case errors.Is(o.err, errDamaged) || errors.Is(o.err, fs.ErrPermission):
-			aside = o.err
-		case errors.Is(o.err, fs.ErrNotExist):
-			if lost {
-				aside = errGone
-			}
-		default:
+		if !errors.Is(o.err, errDamaged) {
 			s.leaveOpening() // this one came to its end
 			return o
 		}
+		held, aside = nil, o.err
 	}
 	o := s.replace(ctx, path, held, aside)
 	if o.err == nil {

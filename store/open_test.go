@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,7 +127,8 @@ func TestUncleanStops(t *testing.T) {
 	if err := os.Rename(filepath.Join(o.Dir, "queue.db"), blocked); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(filepath.Join(o.Dir, "nowhere", "queue.db"), filepath.Join(o.Dir, "queue.db.new")); err != nil {
+	tooLong := strings.Repeat("q", 253) // with what is put behind it
+	if err := os.Symlink(filepath.Join(o.Dir, tooLong), filepath.Join(o.Dir, "queue.db")); err != nil {
 		t.Skip(err)
 	}
 	s = store.New(o)
@@ -135,7 +137,7 @@ func TestUncleanStops(t *testing.T) {
 		t.Errorf("flush without a file: %v", err)
 	}
 	stop()
-	if err := errors.Join(os.Remove(filepath.Join(o.Dir, "queue.db.new")), os.Rename(blocked, filepath.Join(o.Dir, "queue.db"))); err != nil {
+	if err := errors.Join(os.Remove(filepath.Join(o.Dir, "queue.db")), os.Rename(blocked, filepath.Join(o.Dir, "queue.db"))); err != nil {
 		t.Fatal(err)
 	}
 	s = store.New(o)

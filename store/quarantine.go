@@ -9,6 +9,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"fieldpost/internal/keep"
 )
 
 const (
@@ -47,7 +49,7 @@ func quarantine(path string) error {
 	if len(have) > 0 {
 		n = have[len(have)-1] + 1
 	}
-	if err := os.MkdirAll(asideDir(dir, n), 0o700); err != nil {
+	if err := keep.Folder(asideDir(dir, n)); err != nil {
 		return err
 	}
 	to := filepath.Join(asideDir(dir, n), "queue.db")

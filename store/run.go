@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"fieldpost/internal/keep"
 )
 
 var errNotOpen = errors.New("queue is not open")
@@ -27,12 +29,18 @@ func (s *Store) Run(ctx context.Context) error {
 		s.end()
 		return errors.New("run queue: no folder given")
 	}
-	if err := os.MkdirAll(s.o.Dir, 0o700); err != nil {
+	made := keep.Folder(s.o.Dir)
+	path, err := locate(s.path())
+	if path == s.path() {
+		s.chown = keep.Hint(s.o.Dir)
+	} else {
+		s.chown = keep.Hint(s.o.Dir, path)
+	}
+	if made != nil {
 		s.mu.Lock()
-		s.note(err)
+		s.note(made)
 		s.mu.Unlock()
 	}
-	path, err := locate(s.path())
 	var held *os.File
 	if err == nil {
 		held, err = lockFile(path, 0)
@@ -42,11 +50,14 @@ func (s *Store) Run(ctx context.Context) error {
 		return fmt.Errorf("open queue %s: %w", s.path(), err)
 	}
 	id, note := nextIdentity(s.o.Dir, !s.o.NoSync)
-	if note != "" {
-		s.o.Log.Warn("message ids start anew", "dir", s.o.Dir, "reason", note)
+	hint := keep.HintAbout(note, s.chown)
+	reason := ""
+	if note != nil {
+		reason = note.Error()
+		s.o.Log.Warn("message ids start anew", hinted(hint, "dir", s.o.Dir, "reason", reason)...)
 	}
 	s.mu.Lock()
-	s.ident, s.identNote = id, note
+	s.ident, s.identNote, s.identHint = id, reason, hint
 	s.mu.Unlock()
 	close(s.ready)
 	if err := s.commitLoop(ctx, held); err != nil {

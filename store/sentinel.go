@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"fieldpost/internal/keep"
 )
 
 // The file .opening says how often in a row the process ended while it opened the
@@ -30,13 +32,13 @@ func (s *Store) sentinel() string { return filepath.Join(s.o.Dir, ".opening") }
 func (s *Store) enterOpening() error {
 	now := s.o.Clock.Now().Boot
 	this := hex.EncodeToString(now[:])
-	b, _ := os.ReadFile(s.sentinel())
+	b, _ := keep.Read(s.sentinel())
 	here, elsewhere, boot := deaths(string(b))
 	if boot != "" && boot != this {
 		here, elsewhere = 0, elsewhere+here
 	}
 	text := fmt.Sprintf("%d %d %s\n", here+1, elsewhere, this)
-	if err := os.WriteFile(s.sentinel(), []byte(text), 0o600); err != nil {
+	if err := keep.Replace(s.sentinel(), []byte(text), false); err != nil {
 		return nil
 	}
 	if here >= 2*sentinelMax || here+elsewhere >= 2*sentinelBoots {

@@ -12,6 +12,7 @@ type Stats struct {
 	Store         [8]byte // identity of this state folder; zero before Run knows it
 	Epoch         uint32  // of this start
 	IdentityReset string  // why the identity was drawn anew, or empty
+	IdentityHint  string  // the next move about that when it is one of rights, or empty
 
 	Ready   bool   // the file is open; before that, and when it cannot be, records are in memory only
 	Opening string // what opening waits for or why it failed; empty when Ready
@@ -27,6 +28,7 @@ type Stats struct {
 	Commits     uint64        // transactions since Run
 	Syncs       uint64        // file syncs of these
 	LastError   string        // of the disk, Full included; empty when the last commit went well
+	LastHint    string        // the next move about LastError when it is one of rights, or empty
 	Full        string        // why the file cannot grow, so that telemetry makes room for itself; or empty
 
 	AtRiskByClass [Classes]time.Duration // age of the oldest record of each class that a power cut would lose now
@@ -60,11 +62,11 @@ func (s *Store) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := Stats{
-		Store: s.ident.store, Epoch: s.ident.epoch, IdentityReset: s.identNote,
+		Store: s.ident.store, Epoch: s.ident.epoch, IdentityReset: s.identNote, IdentityHint: s.identHint,
 		Ready: s.open, Opening: s.opening,
 		LostByReason: maps.Clone(s.byReason), Refused: s.refused,
 		MemoryBytes: uint64(max(s.memBytes, 0)), DiskBytes: uint64(s.inFile),
-		Commits: s.commits, Syncs: s.syncs, LastError: s.lastError,
+		Commits: s.commits, Syncs: s.syncs, LastError: s.lastError, LastHint: s.lastHint,
 		Salvage: s.salvage, FreeBytes: max(s.free, 0),
 	}
 	if st.Full = s.cramped; st.LastError == "" {

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"fieldpost/internal/keep"
 	"fieldpost/internal/pulse"
 )
 
@@ -29,16 +30,19 @@ type Store struct {
 	tick    int           // counts the records that thinning saw, under io
 	stays   string        // why the mark of an attempt could not be removed, as told; of the attempt under way
 	marks   [Classes]key  // the watermarks of the transaction under way, under io
+	chown   string        // the next move when the folder, or the file in it, is somebody else's; of Run
 
 	mu        sync.Mutex
 	ident     identity
 	identNote string
+	identHint string // of identNote; may be empty
 	ended     bool
 	open      bool   // disk can be read
 	adopted   bool   // the file was opened once: the counters here go on from it
 	opening   string // why open is false
 	failed    bool   // the last attempt to open failed; the next comes after a pause
 	lastError string
+	lastHint  string        // of lastError, when it is one of rights
 	doubt     error         // what a reader met; the committer closes the file and opens it again
 	changed   chan struct{} // closed whenever a waiter may go on; nil = nobody waits
 
@@ -186,7 +190,15 @@ func (s *Store) clean(e *entry) {
 // note keeps an error for Stats and logs it when it is another than the last.
 func (s *Store) note(err error) {
 	if text := err.Error(); text != s.lastError {
-		s.lastError = text
-		s.o.Log.Error("queue is in memory only", "dir", s.o.Dir, "err", err)
+		s.lastError, s.lastHint = text, keep.HintAbout(err, s.chown)
+		s.o.Log.Error("queue is in memory only", hinted(s.lastHint, "dir", s.o.Dir, "err", err)...)
 	}
+}
+
+// hinted is what a line of the log says, with a hint when there is one.
+func hinted(hint string, args ...any) []any {
+	if hint != "" {
+		args = append(args, "hint", hint)
+	}
+	return args
 }

@@ -78,7 +78,7 @@ func (s *Store) answer(err error) {
 func (s *Store) recovered() {
 	if s.lastError != "" {
 		s.o.Log.Info("queue is on disk again", "dir", s.o.Dir)
-		s.lastError = ""
+		s.lastError, s.lastHint = "", ""
 	}
 	s.retries, s.retryAt = 0, 0
 }

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"fieldpost/internal/clock"
+	"fieldpost/internal/keep"
 )
 
 // transferOverhead is what one transfer costs beside the message in it: frame,
@@ -59,7 +59,7 @@ func (b *budget) load() {
 	if b.file == "" {
 		return
 	}
-	text, err := os.ReadFile(b.file)
+	text, err := keep.Read(b.file)
 	if err == nil {
 		err = json.Unmarshal(text, &b.state)
 	}
@@ -159,16 +159,7 @@ func (b *budget) write() error {
 	if err != nil {
 		return fmt.Errorf("encode budget: %w", err)
 	}
-	temp := b.file + ".new"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(append(text, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(temp, b.file)
-	}
-	if err != nil {
+	if err := keep.Replace(b.file, append(text, '\n'), true); err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Base(b.file), err)
 	}
 	return nil

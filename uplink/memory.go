@@ -1,8 +1,9 @@
 package uplink
 
 import (
-	"os"
 	"strings"
+
+	"fieldpost/internal/keep"
 )
 
 // recall reads which transport a file says has worked; empty when it says
@@ -11,7 +12,7 @@ func recall(file string) string {
 	if file == "" {
 		return ""
 	}
-	text, err := os.ReadFile(file)
+	text, err := keep.Read(file)
 	if err != nil {
 		return ""
 	}
@@ -26,11 +27,7 @@ func recall(file string) string {
 // remember writes it. A file that cannot be written costs one attempt after the
 // next start, so nobody is told.
 func remember(file, transport string) {
-	if file == "" {
-		return
-	}
-	next := file + ".new"
-	if os.WriteFile(next, []byte(transport+"\n"), 0o600) != nil || os.Rename(next, file) != nil {
-		_ = os.Remove(next)
+	if file != "" {
+		_ = keep.Replace(file, []byte(transport+"\n"), true)
 	}
 }

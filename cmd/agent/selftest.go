@@ -12,6 +12,7 @@ import (
 	"fieldpost/internal/agent"
 	"fieldpost/internal/config"
 	"fieldpost/internal/diag"
+	"fieldpost/internal/keep"
 )
 
 // selftest is one run of "agent selftest".
@@ -172,6 +173,9 @@ func scratchFolder(dir string) (scratch string, tidy func(), err error) {
 			_ = os.RemoveAll(o)
 		}
 		scratch, err = os.MkdirTemp(at, scratchPattern)
+		if err == nil {
+			_ = keep.Give(at, scratch) // so that its owner can remove what a killed one leaves
+		}
 		return scratch, func() { _ = os.RemoveAll(scratch) }, err
 	}
 }

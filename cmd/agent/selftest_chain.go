@@ -15,6 +15,7 @@ import (
 	"fieldpost/internal/clock"
 	"fieldpost/internal/config"
 	"fieldpost/internal/diag"
+	"fieldpost/internal/keep"
 	"fieldpost/internal/service"
 )
 
@@ -123,6 +124,7 @@ func chainFiles(h *hub.Hub, dir string) (*config.Config, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
+	_ = keep.Give(filepath.Dir(dir), dir) // as scratchFolder does
 	for name, content := range map[string][]byte{
 		"agent.toml": []byte(chainConfig), "connection-string": []byte(secret), "hub-ca.pem": h.CAPEM(),
 	} {

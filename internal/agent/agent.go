@@ -9,6 +9,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -22,6 +23,7 @@ import (
 	"fieldpost/internal/clock"
 	"fieldpost/internal/config"
 	"fieldpost/internal/diag"
+	"fieldpost/internal/keep"
 	"fieldpost/internal/pipe"
 	"fieldpost/sensors"
 	"fieldpost/store"
@@ -154,10 +156,11 @@ func (a *Agent) Run(ctx context.Context) error {
 		return err
 	}
 	// The store makes its folder too; a sensor may look at its disk before that.
-	_ = os.MkdirAll(a.cfg.Agent.StateDir, 0o700)
+	_ = keep.Folder(a.cfg.Agent.StateDir)
 	a.lastStall.Store(a.watchdog.note.read())
 	if err := a.floor.Load(); err != nil {
-		log.Warn("newest known time not read", "err", err, "hint", "the file is written anew; until the clock is set, time goes by the date of the build")
+		hint := "the file is written anew; until the clock is set, time goes by the date of the build"
+		log.Warn("newest known time not read", "err", err, "hint", cmp.Or(keep.HintAbout(err, keep.Hint(a.cfg.Agent.StateDir)), hint))
 	}
 	floor := start(ctx, a.floor.Run)
 	dogs := start(ctx, a.watchdog.run, a.shine)

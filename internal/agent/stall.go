@@ -12,6 +12,7 @@ import (
 
 	"fieldpost/internal/clock"
 	"fieldpost/internal/diag"
+	"fieldpost/internal/keep"
 	"fieldpost/internal/pipe"
 )
 
@@ -54,17 +55,7 @@ func (n *stallNote) keep(loops []string) {
 	n.held, n.kept = true, time.Now()
 	at := n.clock.Now()
 	text, _ := json.Marshal(stall{loops, hex.EncodeToString(at.Boot[:]), at.Wall}) // texts, numbers and a time only: it cannot fail
-	n.change(func() error {
-		f, err := os.OpenFile(n.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if _, err = f.Write(text); err == nil {
-			err = f.Sync()
-		}
-		return err
-	})
+	n.change(func() error { return keep.Replace(n.path, text, true) })
 }
 
 // drop takes the note of this run back: the loops came round again, or the agent has
@@ -88,12 +79,12 @@ func (n *stallNote) change(f func() error) {
 
 // read returns what the run before has left; nil when that is nothing.
 func (n *stallNote) read() *diag.Stall {
-	text, err := os.ReadFile(n.path)
+	text, err := keep.Read(n.path)
 	if err != nil {
 		return nil
 	}
 	var s stall
-	_ = json.Unmarshal(text, &s) // of a torn one less is told
+	_ = json.Unmarshal(text, &s) // of a damaged one less is told
 	now := n.clock.Now()
 	return &diag.Stall{Loops: s.Loops, At: s.At, Reset: s.Boot != hex.EncodeToString(now.Boot[:])}
 }

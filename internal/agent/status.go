@@ -158,8 +158,8 @@ func storeHint(s store.Stats) string {
 		return "the oldest readings make room for new ones, alarms and commands go on; free the disk that holds agent.state_dir"
 	case strings.Contains(s.LastError, syscall.EROFS.Error()):
 		return "readings are kept in memory; a card that became read-only is worn out or damaged: look at dmesg, mount it again or replace it"
-	case strings.Contains(s.LastError, syscall.EACCES.Error()):
-		return "readings are kept in memory; give the folder that agent.state_dir names to the user the agent runs as (chown)"
+	case s.LastHint != "":
+		return "readings are kept in memory; " + s.LastHint
 	}
 	return "readings are kept in memory; free or repair the disk that holds agent.state_dir"
 }
@@ -176,7 +176,7 @@ func storePart(s store.Stats) diag.Part {
 			p.Reason += fmt.Sprintf("; %s %d %%", g.Phase, min(100, int64(100*float64(g.Done)/float64(g.Total))))
 		}
 	case s.IdentityReset != "":
-		p.Reason = "new identity: " + s.IdentityReset
+		p.Reason, p.Hint = "new identity: "+s.IdentityReset, s.IdentityHint
 	}
 	return p
 }

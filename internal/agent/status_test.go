@@ -70,12 +70,20 @@ func TestHubWithoutMethodsIsFine(t *testing.T) {
 func TestStorePartSaysWhatToDo(t *testing.T) {
 	for text, want := range map[string]string{
 		"open queue /s/queue.db: open /s/queue.db.new: read-only file system": "dmesg",
-		"open queue /s/queue.db: open /s/queue.db.new: permission denied":     "chown",
+		"open queue /s/queue.db: open /s/queue.db.new: permission denied":     "memory; chown -R fieldpost: /s",
 		"write /s/queue.db: input/output error":                               "free or repair the disk",
 	} {
-		if p := storePart(store.Stats{LastError: text}); p.State != diag.Broken || p.Reason != text || !strings.Contains(p.Hint, want) {
+		s := store.Stats{LastError: text}
+		if strings.Contains(text, "denied") {
+			s.LastHint = "chown -R fieldpost: /s"
+		}
+		if p := storePart(s); p.State != diag.Broken || p.Reason != text || !strings.Contains(p.Hint, want) {
 			t.Errorf("%+v, want a hint with %q", p, want)
 		}
+	}
+	anew := store.Stats{Ready: true, IdentityReset: "drawn for this start only", IdentityHint: "chown -R fieldpost: /s"}
+	if p := storePart(anew); p.State != diag.OK || p.Reason != "new identity: drawn for this start only" || p.Hint != anew.IdentityHint {
+		t.Errorf("%+v", p)
 	}
 	full := "disk is full, down to its headroom"
 	if p := storePart(store.Stats{LastError: full, Full: full}); !strings.Contains(p.Hint, "make room") {

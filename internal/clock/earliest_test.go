@@ -2,6 +2,7 @@ package clock
 
 import (
 	"context"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -107,6 +108,31 @@ func TestFloorFileDoesNotBelieveAnyClock(t *testing.T) {
 			t.Errorf("the file says %q, want %q", text, want)
 		}
 	})
+}
+
+// A file that may not be read knows more than we do: only a time that the clock
+// vouches for may take its place.
+func TestFloorFileThatMayNotBeRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clock-floor")
+	if err := os.WriteFile(path, []byte("kept\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	f := NewFake(noon)
+	ff := &FloorFile{Path: path, Earliest: NewEarliest(noon), Clock: f, Log: slog.New(slog.DiscardHandler), refused: fs.ErrPermission}
+	for _, c := range []struct {
+		trust Trust
+		want  string
+	}{{TrustPlausible, "kept\n"}, {TrustSynced, "2026-06-01T12:00:00Z\n"}} {
+		f.SetTrust(c.trust)
+		if err := ff.Run(ended); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(path); err != nil || string(b) != c.want {
+			t.Errorf("%v: the file says %q, %v, want %q", c.trust, b, err, c.want)
+		}
+	}
 }
 
 func TestFloorFileThatIsDamagedIsNamed(t *testing.T) {

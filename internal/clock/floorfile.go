@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"fieldpost/internal/keep"
 )
 
 // FloorFile keeps the newest time that was vouched for over restarts, so that a
@@ -18,6 +20,8 @@ type FloorFile struct {
 	Earliest *Earliest // what is kept; no default
 	Clock    Clock     // raises Earliest while it is synced; no default
 	Log      *slog.Logger
+
+	refused error // why the file may not be read, until something vouches for a newer time
 }
 
 const (
@@ -27,9 +31,13 @@ const (
 
 // Load raises Earliest to what the file says. A file that is missing is no error.
 func (f *FloorFile) Load() error {
-	text, err := os.ReadFile(f.Path)
+	text, err := keep.Read(f.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	f.refused = nil
+	if errors.Is(err, fs.ErrPermission) {
+		f.refused = err
 	}
 	if err != nil {
 		return err
@@ -66,6 +74,7 @@ func (f *FloorFile) Run(ctx context.Context) error {
 	for {
 		if now := f.Clock.Now(); now.Trust == TrustSynced {
 			f.Earliest.Raise(now.Wall)
+			f.refused = nil
 		}
 		select {
 		case <-ctx.Done():
@@ -79,22 +88,11 @@ func (f *FloorFile) Run(ctx context.Context) error {
 	}
 }
 
-// save replaces the file: a power cut leaves the old one or the new one.
+// save replaces the file: a power cut leaves the old one or the new one. One that
+// may not be read knows more than we do.
 func (f *FloorFile) save(at time.Time) error {
-	tmp := f.Path + ".tmp"
-	t, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
+	if f.refused != nil {
+		return f.refused
 	}
-	_, err = t.WriteString(at.UTC().Format(time.RFC3339) + "\n")
-	if err == nil {
-		err = t.Sync()
-	}
-	if err = errors.Join(err, t.Close()); err == nil {
-		err = os.Rename(tmp, f.Path)
-	}
-	if err != nil {
-		_ = os.Remove(tmp)
-	}
-	return err
+	return keep.Replace(f.Path, []byte(at.UTC().Format(time.RFC3339)+"\n"), true)
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"fieldpost/internal/keep"
 )
 
 // disk does what changes a disk, one step at a time.
@@ -55,7 +57,7 @@ func (d *disk) writeSet(to Folder, dir string, files []file) error {
 	if err := os.Mkdir(dir, folderMode); err != nil {
 		return err
 	}
-	paths := []string{dir}
+	var paths []string
 	for _, f := range files {
 		path := filepath.Join(dir, f.name)
 		if err := d.write(path, f.data, fileMode); err != nil {
@@ -63,8 +65,9 @@ func (d *disk) writeSet(to Folder, dir string, files []file) error {
 		}
 		paths = append(paths, path)
 	}
-	if err := give(paths, string(to)); err != nil {
-		return err
+	// The folder goes last: what is in it cannot be exchanged until then.
+	if err := keep.Give(string(to), append(paths, dir)...); err != nil {
+		return &Error{err, "provision as root, or as the owner of " + string(to)}
 	}
 	return d.syncFolder(dir)
 }

@@ -4,19 +4,21 @@
 // A count is kept over restarts in a file, which is written when it has changed,
 // at most once in [SaveEvery] and at the end: a power cut loses the pulses since.
 // Pulses while the agent does not run are not counted. A file that holds no count
-// is begun anew at 0. A count that could not be saved is suspect, "not-saved".
+// is begun anew at 0; what is in one that may not be read is added when it may. A
+// count that could not be saved is suspect, "not-saved".
 package contact
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io/fs"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"fieldpost/internal/keep"
 	"fieldpost/sensors"
 )
 
@@ -64,9 +66,8 @@ func one(on bool) float64 {
 // Count returns an opener for a line as value "count". It is kept in the file.
 func Count(take Take, file string) sensors.Opener {
 	return func(context.Context) (sensors.Source, error) {
-		c := &counter{file: file}
-		c.saved = load(file)
-		c.count.Store(c.saved)
+		c := &counter{file: file, read: keep.Read}
+		c.load()
 		var err error
 		if c.line, err = take(func() { c.count.Add(1) }); err != nil {
 			return nil, fmt.Errorf("counter: %w", err)
@@ -77,11 +78,13 @@ func Count(take Take, file string) sensors.Opener {
 
 type counter struct {
 	file  string
+	read  func(path string) ([]byte, error)
 	line  Line
 	count atomic.Uint64
 	saved uint64
 	at    time.Time // when it was saved, or tried to
 	err   error     // of the last save
+	blind error     // why the file may not be read: what it holds is still to be added
 }
 
 // Sense implements sensors.Source.
@@ -89,11 +92,10 @@ func (c *counter) Sense(context.Context) ([]sensors.Value, error) {
 	if _, err := c.line.On(); err != nil {
 		return nil, fmt.Errorf("counter: %w", err)
 	}
-	n := c.count.Load()
 	if time.Since(c.at) >= SaveEvery {
-		c.save(n)
+		c.save()
 	}
-	v := sensors.Value{Name: "count", Unit: "1", Num: float64(n)}
+	v := sensors.Value{Name: "count", Unit: "1", Num: float64(c.count.Load())}
 	if c.err != nil {
 		v.Quality, v.Reason = sensors.Suspect, "not-saved"
 	}
@@ -103,53 +105,39 @@ func (c *counter) Sense(context.Context) ([]sensors.Value, error) {
 // Close implements sensors.Source.
 func (c *counter) Close() error {
 	err := c.line.Close()
-	c.save(c.count.Load())
+	c.save()
 	if err == nil {
 		err = c.err
 	}
 	return err
 }
 
-func (c *counter) save(n uint64) {
-	if n == c.saved && c.err == nil {
+// save replaces the file, unless what it holds could not be counted on from.
+func (c *counter) save() {
+	if c.blind != nil {
+		c.load()
+	}
+	n := c.count.Load()
+	if n == c.saved && c.err == nil && c.blind == nil {
 		return
 	}
 	c.at = time.Now()
-	if c.err = store(c.file, n); c.err == nil {
+	if c.err = c.blind; c.err == nil {
+		c.err = keep.Replace(c.file, fmt.Appendln(nil, n), true)
+	}
+	if c.err == nil {
 		c.saved = n
 	}
 }
 
-func load(file string) uint64 {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return 0
+// load adds what the file holds, which is nothing when it holds no count.
+func (c *counter) load() {
+	text, err := c.read(c.file)
+	if c.blind = nil; errors.Is(err, fs.ErrPermission) {
+		c.blind = err
 	}
-	n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
-	if err != nil {
-		return 0
+	if c.saved, err = strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err != nil {
+		c.saved = 0
 	}
-	return n
-}
-
-// store replaces the file by one that is on the disk whole.
-func store(file string, n uint64) error {
-	f, err := os.CreateTemp(filepath.Dir(file), ".count-*")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(f, n)
-	if err == nil {
-		err = f.Sync()
-	}
-	if bad := f.Close(); err == nil {
-		err = bad
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	c.count.Add(c.saved)
 }

@@ -216,6 +216,9 @@ func (s *salvage) one(t *testing.T, b *base, d *damage, j *jury, rnd *rand.Rand)
 	s.slowest = max(s.slowest, f.Opened)
 	if aside, err := filepath.Glob(filepath.Join(dir, "corrupt-*")); err == nil && len(aside) > 0 {
 		s.aside++
+		if d.plain {
+			t.Errorf("%s, %s: set aside, and nothing but a right was missing", d.name, b.name)
+		}
 	}
 	if len(v.forgot) > 0 {
 		t.Errorf("%s, %s: commands forgotten without a word: %s", d.name, b.name, few(v.forgot))

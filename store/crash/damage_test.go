@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	_ "embed"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -103,7 +104,7 @@ var damages = []damage{
 	{name: "old format", base: oldFormat},
 	{name: "removed", harm: func(_ *rand.Rand, dir string) error { return os.Remove(filepath.Join(dir, "queue.db")) }},
 	{name: "something else in its place", harm: otherThing},
-	{name: "no permission", harm: locked, plain: true, restore: []string{"queue.db", "."}, least: 100},
+	{name: "no permission", harm: locked, plain: true, restore: []string{"closed", "queue.db", "."}, least: 100},
 	{name: "identity", harm: badIdentity, least: 100},
 	{name: "leftovers", harm: leftovers, least: 100},
 }
@@ -181,11 +182,19 @@ func otherThing(rnd *rand.Rand, dir string) error {
 	return os.Symlink("queue.db", path)
 }
 
+// locked takes rights away: those to the file, which the store gives itself again;
+// those to its folder; or those to a folder on the way, so that not even where the
+// file lies can be told.
 func locked(rnd *rand.Rand, dir string) error {
-	if rnd.IntN(2) == 0 {
+	path, closed := filepath.Join(dir, "queue.db"), filepath.Join(dir, "closed")
+	switch rnd.IntN(3) {
+	case 0:
 		return os.Chmod(dir, 0o500)
+	case 1:
+		return os.Chmod(path, 0)
 	}
-	return os.Chmod(filepath.Join(dir, "queue.db"), 0)
+	return errors.Join(os.Mkdir(closed, 0o700), os.Rename(path, filepath.Join(closed, "queue.db")),
+		os.Symlink(filepath.Join("closed", "queue.db"), path), os.Chmod(closed, 0))
 }
 
 func badIdentity(rnd *rand.Rand, dir string) error {
