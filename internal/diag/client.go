@@ -2,6 +2,7 @@ package diag
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"math"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -30,6 +33,7 @@ const (
 type Client struct {
 	Path   string
 	Within time.Duration // longest time of a call; default 15 s
+	Root   string        // of the file system where the agent may be installed as a service; default /
 }
 
 // NewClient makes a client of the socket at path. It connects at each call.
@@ -208,12 +212,41 @@ func (c *Client) explain(err error) error {
 		return err
 	case errors.As(err, &stranger):
 		return fmt.Errorf("no agent answers at %s: %w", c.Path, err)
+	case dialing && !isSocket(c.Path):
+		return hinted{&notSocketError{c.Path}, "remove it, and an agent that runs makes its socket; or name its --socket"}
 	case dialing && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)):
-		return hinted{fmt.Errorf("%w at %s: %w", ErrNoAgent, c.Path, op.Err), "start it with agent run or systemctl start fieldpost, or name its --socket"}
+		return hinted{fmt.Errorf("%w at %s: %w", ErrNoAgent, c.Path, op.Err), "start it with " + c.start() + ", or name its --socket"}
 	case dialing && errors.Is(err, fs.ErrPermission):
 		return hinted{fmt.Errorf("socket %s: %w", c.Path, op.Err), "run it as root or as a member of the socket's group"}
 	case errors.Is(err, context.DeadlineExceeded):
 		return hinted{fmt.Errorf("agent at %s did not answer within %v: %w", c.Path, c.Within, err), "look into the agent's log"}
 	}
 	return fmt.Errorf("ask agent at %s: %w", c.Path, err)
+}
+
+// start is what starts an agent here. Where it is installed as a service that is the
+// only way: by hand it would run as another user.
+func (c *Client) start() string {
+	for _, dir := range []string{"/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"} {
+		if _, err := os.Stat(filepath.Join(cmp.Or(c.Root, "/"), dir, "fieldpost.service")); err == nil {
+			return "systemctl start fieldpost"
+		}
+	}
+	return "agent run"
+}
+
+// notSocketError means that no agent can be asked at a path, whether one runs or not.
+type notSocketError struct{ path string }
+
+func (e *notSocketError) Error() string {
+	return "no agent can be asked at " + e.path + ": what is there is no socket"
+}
+
+// Is says that nobody listens there.
+func (*notSocketError) Is(target error) bool { return target == ErrNoAgent }
+
+// isSocket reports whether path leads to a socket, as far as that can be told.
+func isSocket(path string) bool {
+	info, err := os.Stat(path)
+	return err != nil || info.Mode().Type() == fs.ModeSocket
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,47 @@ func TestNoAgent(t *testing.T) {
 		if !errors.Is(err, ErrNoAgent) || !strings.Contains(err.Error(), path) || Hint(err) == "" {
 			t.Errorf("%s: got %v, hint %q", name, err, Hint(err))
 		}
+	}
+}
+
+// The hint starts the agent as it is started on this machine.
+func TestNoAgentSaysHowToStartIt(t *testing.T) {
+	c := NewClient(tempPath(t))
+	c.Root = t.TempDir()
+	for _, unit := range []string{"", "lib/systemd/system", "etc/systemd/system"} {
+		want := "start it with agent run, or"
+		if unit != "" {
+			want = "start it with systemctl start fieldpost, or"
+			if err := errors.Join(os.MkdirAll(filepath.Join(c.Root, unit), 0o700), os.WriteFile(filepath.Join(c.Root, unit, "fieldpost.service"), nil, 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := c.Status(t.Context()); !strings.HasPrefix(Hint(err), want) {
+			t.Errorf("%q: hint %q, want %q", unit, Hint(err), want)
+		}
+		if err := os.RemoveAll(filepath.Join(c.Root, "lib")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What is no socket is told of as that: an agent may be running beside it.
+func TestAskedWhatIsNoSocket(t *testing.T) {
+	file := tempPath(t)
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, filepath.Dir(file)} {
+		_, err := NewClient(path).Status(t.Context())
+		if !errors.Is(err, ErrNoAgent) || err.Error() != "no agent can be asked at "+path+": what is there is no socket" || !strings.Contains(Hint(err), "remove it") {
+			t.Errorf("got %v, hint %q", err, Hint(err))
+		}
+		if _, err := Listen(path); err == nil || !strings.Contains(Hint(err), "remove it") || CheckFree(path) == nil || CheckFree(path).Error() != err.Error() {
+			t.Errorf("listen %v, hint %q; check %v", err, Hint(err), CheckFree(path))
+		}
+	}
+	if err := errors.Join(CheckFree(tempPath(t)), CheckFree(serve(t, ServerOptions{}))); err != nil {
+		t.Errorf("nothing, and a socket: %v", err)
 	}
 }
 

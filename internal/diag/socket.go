@@ -99,6 +99,19 @@ func CheckPath(path string) error {
 	return nil
 }
 
+// CheckFree refuses a place where there is something else than a socket, which an
+// agent would not remove.
+func CheckFree(path string) error {
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != fs.ModeSocket {
+		return notSocket(path)
+	}
+	return nil
+}
+
+func notSocket(path string) error {
+	return hinted{fmt.Errorf("socket %s: there is something else than a socket", path), "remove it, and the agent makes its socket; or set agent.socket to another path"}
+}
+
 // takeLock locks the file beside the socket and writes the process id into it.
 // Others may not even read the file: whoever can open it can lock it.
 func takeLock(path string) (*os.File, error) {
@@ -145,7 +158,7 @@ func listen(path string) (*net.UnixListener, error) {
 	case err != nil:
 		return nil, fmt.Errorf("socket: %w", err)
 	case info.Mode().Type() != fs.ModeSocket:
-		return nil, fmt.Errorf("socket %s: there is something else than a socket", path)
+		return nil, notSocket(path)
 	default:
 		if err := probe(path); err != nil {
 			return nil, err

@@ -95,7 +95,7 @@ func TestRunFollowsAnAgentThatRestarts(t *testing.T) {
 		done <- Run(t.Context(), s, Options{Client: diag.NewClient(path), Every: 5 * time.Millisecond})
 	}()
 	s.until(t, "NO ANSWER")
-	s.until(t, "hint: start it with agent run")
+	s.until(t, "hint: start it with ")
 	stop := serve(t, path, 1)
 	s.until(t, "BROKEN: network")
 	stop()
