@@ -96,7 +96,7 @@ func runCheck(_ context.Context, e env, args []string) int {
 	cfg, problems := readConfig(*path)
 	if cfg != nil {
 		now, parts := e.now(), e.parts()
-		problems = slices.Concat(problems, agent.CheckFiles(cfg, now), agent.CheckLight(cfg, parts.Root, cmp.Or[board.Lines](parts.Lines, board.Host())), agent.CheckClock(now))
+		problems = slices.Concat(problems, agent.CheckFiles(cfg, now), agent.CheckSocket(cfg), agent.CheckLight(cfg, parts.Root, cmp.Or[board.Lines](parts.Lines, board.Host())), agent.CheckClock(now))
 	}
 	if len(problems) > 0 {
 		tell(e, problems)

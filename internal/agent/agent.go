@@ -148,7 +148,7 @@ func (a *Agent) tenants() []uplink.Tenant {
 // it, after the same stop.
 func (a *Agent) Run(ctx context.Context) error {
 	log := a.parts.Log
-	for _, p := range append(CheckFiles(a.cfg, a.started), CheckClock(a.started)...) {
+	for _, p := range append(checkFiles(a.cfg, a.started, true), CheckClock(a.started)...) {
 		log.Warn(p.String(), "hint", p.Hint)
 	}
 	socket, err := a.listen()

@@ -3,14 +3,17 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"fieldpost/board"
 	"fieldpost/internal/clock"
 	"fieldpost/internal/config"
 	"fieldpost/internal/diag"
+	"fieldpost/internal/keep"
 	"fieldpost/uplink"
 )
 
@@ -19,6 +22,11 @@ import (
 // waits for its key still samples. What depends on the time is judged unless
 // now.Trust is clock.TrustNone.
 func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
+	return checkFiles(cfg, now, false)
+}
+
+// checkFiles is CheckFiles, for the agent itself when it runs.
+func checkFiles(cfg *config.Config, now clock.Stamp, runs bool) []config.Problem {
 	found := CheckHubFiles(cfg, now)
 	add := func(f *fault) { found = append(found, cfg.Problem(f.key, f.err.Error(), f.hint)) }
 	for _, f := range exposed(cfg.Hub) {
@@ -35,7 +43,7 @@ func CheckFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
 		add(newFault("agent.socket", diag.Hint(err), err))
 	}
 	if err := writable(cfg.Agent.StateDir); err != nil {
-		add(newFault("agent.state_dir", "make the folder and give it to the user the agent runs as", err))
+		add(&fault{"agent.state_dir", stateHint(cfg.Agent.StateDir, err, runs), err})
 	}
 	return found
 }
@@ -57,6 +65,41 @@ func CheckHubFiles(cfg *config.Config, now clock.Stamp) []config.Problem {
 		add(f)
 	}
 	return found
+}
+
+const (
+	hintReadOnly = "a card that became read-only is worn out or damaged: look at dmesg, mount it again or replace it"
+	hintDisk     = "free or repair the disk that holds agent.state_dir"
+)
+
+// stateHint is the next move about a state folder that cannot be written. Whose it
+// is to be is known to the agent that runs, and to nobody else.
+func stateHint(dir string, err error, runs bool) string {
+	_, there := os.Stat(dir)
+	switch denied := errors.Is(err, fs.ErrPermission); {
+	case errors.Is(err, syscall.EROFS):
+		return hintReadOnly
+	case denied && runs:
+		return keep.HintAbout(err, keep.Hint(dir))
+	case denied && errors.Is(there, fs.ErrNotExist):
+		return "make the folder and give it to the user the agent runs as"
+	case denied:
+		return keep.HintAbout(err, "ask again as root or as the agent's user; if that user is refused too, let it have the folder: chown -R")
+	case errors.Is(err, errNoFolder):
+		return "name another folder with agent.state_dir, or move away what is there"
+	}
+	return hintDisk
+}
+
+var errNoFolder = errors.New("not a folder")
+
+// CheckSocket tells of something else in the place of the socket. It is no fault of
+// a set of files that is to be provisioned, and an agent that runs meets it itself.
+func CheckSocket(cfg *config.Config) []config.Problem {
+	if err := diag.CheckFree(cfg.Agent.Socket); err != nil {
+		return []config.Problem{cfg.Problem("agent.socket", err.Error(), diag.Hint(err))}
+	}
+	return nil
 }
 
 // CheckLight tells of a light that is not there, under a root of the file system and
@@ -153,7 +196,7 @@ func writable(dir string) error {
 		case err != nil:
 			return err
 		case !info.IsDir():
-			return fmt.Errorf("%s: not a folder", at)
+			return fmt.Errorf("%s: %w", at, errNoFolder)
 		}
 		f, err := os.CreateTemp(at, ".fieldpost-check-*")
 		if err != nil {

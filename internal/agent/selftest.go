@@ -116,7 +116,7 @@ func (t *Trial) files() Finding {
 	now.Trust = max(now.Trust, clock.TrustPlausible)
 	now.Wall = t.agent.floor.Earliest.Present(now)
 	parts := t.agent.parts
-	problems := append(CheckFiles(t.agent.cfg, now), CheckLight(t.agent.cfg, parts.Root, parts.Lines)...)
+	problems := slices.Concat(CheckFiles(t.agent.cfg, now), CheckSocket(t.agent.cfg), CheckLight(t.agent.cfg, parts.Root, parts.Lines))
 	if len(problems) == 0 {
 		return passed("what the configuration names is there and readable")
 	}

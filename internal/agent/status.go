@@ -157,11 +157,11 @@ func storeHint(s store.Stats) string {
 	case s.Full == s.LastError:
 		return "the oldest readings make room for new ones, alarms and commands go on; free the disk that holds agent.state_dir"
 	case strings.Contains(s.LastError, syscall.EROFS.Error()):
-		return "readings are kept in memory; a card that became read-only is worn out or damaged: look at dmesg, mount it again or replace it"
+		return "readings are kept in memory; " + hintReadOnly
 	case s.LastHint != "":
 		return "readings are kept in memory; " + s.LastHint
 	}
-	return "readings are kept in memory; free or repair the disk that holds agent.state_dir"
+	return "readings are kept in memory; " + hintDisk
 }
 
 func storePart(s store.Stats) diag.Part {
