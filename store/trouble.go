@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"time"
 )
@@ -11,12 +12,18 @@ import (
 const (
 	retryMin = time.Second
 	retryMax = time.Minute
+	// retryRights is the longest pause while only a right is missing: an attempt
+	// writes nothing then, and who gives the right waits for what comes of it.
+	retryRights = 10 * time.Second
 )
 
 // troubled decides what becomes of the file after err. Called with io and mu held.
 func (s *Store) troubled(err error) {
 	s.note(err)
 	wait := min(retryMin<<min(s.retries, 10), retryMax)
+	if errors.Is(err, fs.ErrPermission) {
+		wait = min(wait, retryRights)
+	}
 	s.retryAt = s.now() + retryMin/10 + rand.N(wait)
 	s.retries++
 	if isFull(err) && s.disk != nil {
