@@ -25,7 +25,7 @@ export CGO_ENABLED=0 GOFLAGS= GOOS=linux GOAMD64=v1 GOARM64=v8.0 GOEXPERIMENT= G
 # (docs/BENCHMARKS.md, "Uplink"); RSA takes twice as long without bigmod.
 fips=crypto/internal/fips140
 hot="runtime runtime/... internal/runtime/... internal/bytealg internal/byteorder internal/poll internal/abi
-	internal/chacha8rand sync sync/... bytes strconv slices time math/bits math/rand/... hash/... encoding/binary
+	internal/chacha8rand sync sync/... bytes strconv slices math/bits math/rand/... hash/...
 	unicode/utf8 crypto/sha256 crypto/aes crypto/cipher $fips/sha256 $fips/sha512 $fips/aes $fips/aes/gcm
 	$fips/subtle $fips/alias $fips/hmac $fips/bigmod crypto/internal/fips140deps/...
 	vendor/golang.org/x/crypto/chacha20 vendor/golang.org/x/crypto/chacha20poly1305
