@@ -44,13 +44,13 @@ const (
 	// wifiStarts counts the boots that have loaded the driver and may not have survived it.
 	wifiStarts = permanent + "/wifi-starts"
 	mostStarts = 5
-	survived   = time.Minute
-	leaveAlone = time.Hour
+	survived   = 20 * time.Second // a driver that stops the kernel does so as it meets its chip
+	leaveAlone = 10 * time.Minute
 )
 
-// survive waits for an hour when the last boots have all ended soon after the driver
-// was loaded: a kernel that panics of it starts the board again, and what keeps the
-// readings shall have that hour. It counts this boot until it has lasted; the function
+// survive waits when the last boots have all ended soon after the driver was loaded: a
+// kernel that panics of it starts the board again, and what keeps the readings shall
+// have that time. A power that flaps looks the same, so it is not for long. It counts this boot until it has lasted; the function
 // it returns ends the count.
 func survive(ctx context.Context, file string) (end func()) {
 	text, _ := os.ReadFile(file)
