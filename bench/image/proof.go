@@ -25,6 +25,7 @@ type proof struct {
 	durable map[string]bool // message-ids that were on the card when the power went
 	rows    [][]string
 	failed  bool
+	looked  bool // for a radio
 }
 
 // check adds a row to the table: what is looked at, what it must be, and what it was.
