@@ -76,6 +76,8 @@ func TestProblems(t *testing.T) {
 			"4: hub.key_file: holds a secret where the name of a file belongs | " + secret}},
 		{"login for a path", "version = 1\n[hub]\nproxy = \"http://p:1\"\nproxy_credentials_file = \"gw:s/e:cret\"\n", []string{
 			"4: hub.proxy_credentials_file: may hold a secret where the name of a file belongs | put the secret into a file of its own, mode 0600, and name that file here; a name with a colon begins with ./"}},
+		{"key that begins like a path", "version = 1\n[hub]\nconnection_string_file = \"/yrI6pJZEefLeRhWZqf2uf30BZO6ipzt572xolmJ194=\"\n", []string{
+			"3: hub.connection_string_file: holds a secret where the name of a file belongs | " + secret}},
 		{"paths that look like secrets", "version = 1\n[agent]\nstate_dir = \"/Var/Lib/abcdefghijklmnopqrstuvwxyz0123456789/x\"\n" +
 			"[hub]\nconnection_string_file = \"./gw:s\"\nca_file = \"/a:b\"\nsas_token_file = \"the_token_of_this_gateway_in_the_north_hall_2\"\n", nil},
 		{"URL with a password elsewhere", "version = 1\n[hub]\ntransport = \"http://gw:secret@proxy:3128\"\n", []string{

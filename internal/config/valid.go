@@ -123,17 +123,17 @@ func secret(s string) bool {
 }
 
 // keyLike reports whether a text looks like a key in base64, which is at least 16
-// bytes and nearly always ends in "=". Other long texts of those letters may be paths
-// and names, which hardly mix all kinds.
+// bytes and nearly always ends in "=", as no path does. Other long texts of those letters
+// may be paths and names, which hardly mix all kinds.
 func keyLike(s string) bool {
 	bare := strings.TrimRight(s, "=")
-	if strings.HasPrefix(s, "/") || strings.HasPrefix(s, ".") || strings.Trim(bare, lower+upper+digits+"+/-_") != "" {
+	if strings.Trim(bare, lower+upper+digits+"+/-_") != "" {
 		return false
 	}
 	if len(bare) < len(s) {
 		return len(bare) >= 22
 	}
-	return len(s) >= 40 && strings.ContainsAny(s, lower) && strings.ContainsAny(s, upper) && strings.ContainsAny(s, digits)
+	return len(s) >= 40 && !strings.HasPrefix(s, "/") && strings.ContainsAny(s, lower) && strings.ContainsAny(s, upper) && strings.ContainsAny(s, digits)
 }
 
 const lower, upper, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
